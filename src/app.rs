@@ -1,0 +1,270 @@
+//! The composition root: builds every part, spawns and awaits every task, and stops them in order.
+//!
+//! Start: config → lock → journal (verify) → index (prove or mend) and filters → threads → ready. The listeners are
+//! bound first and answer probes from the beginning; everything else is 503 until the denylist has caught up (promise
+//! 10). Stop: not ready → stop accepting → finish requests → stop jobs → close the journal → exit.
+
+mod admin_key;
+mod gauges;
+mod parts;
+mod verification;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::config::{self, Loaded, LogFormat};
+use crate::denylist::{self, Denylist, OpenError, Opened};
+use crate::http::listener::{self, Bound};
+use crate::http::{self, Gate, Http};
+use crate::jobs::{self, JobError};
+use crate::journal::{LockError, StoreDir};
+use crate::metrics::Metrics;
+use crate::readiness::{Condition, Readiness};
+use crate::shutdown::{self, Ended, Phase, Signals, Stop};
+use crate::telemetry::{self, TelemetryError};
+use crate::verifier::{SettingsError, Verifier};
+
+pub use verification::{Progress, VerifyReport, verify};
+
+/// How to serve.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServeOptions {
+    /// Go on without what the journal has lost.
+    pub accept_loss: bool,
+}
+
+/// Why the server cannot start or go on, or a command on the data directory failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Another process holds the data directory.
+    #[error("{} is held by a running server", path.display())]
+    Held {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data directory cannot be taken.
+    #[error(transparent)]
+    Lock(LockError),
+    /// The denylist cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] listener::BindError),
+    /// An address of `server.listen` is none.
+    #[error(transparent)]
+    Address(#[from] listener::AddressError),
+    /// The keys of an issuer cannot be read.
+    #[error(transparent)]
+    Issuers(#[from] SettingsError),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// Jobs cannot run.
+    #[error(transparent)]
+    Jobs(#[from] JobError),
+    /// The first admin key cannot be made or written.
+    #[error("the first admin key cannot be written to {}", path.display())]
+    AdminKey {
+        /// Where it was to go.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system gives no threads, signals or the like.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl AppError {
+    fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { what, source }
+    }
+}
+
+/// Serves until a signal stops it.
+///
+/// # Errors
+/// [`AppError`] where it cannot start.
+pub fn serve(loaded: &Loaded, options: ServeOptions) -> Result<(), AppError> {
+    let log = &loaded.config.log;
+    let format = match log.format {
+        LogFormat::Auto => telemetry::Format::Auto,
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    // With log.checks the access lines of checks, which are at debug, are wanted too.
+    let level = if log.checks { format!("{},revokd::access=debug", log.level) } else { log.level.clone() };
+    let _log = telemetry::init(&level, format)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if loaded.config.server.worker_threads > 0 {
+        runtime.worker_threads(loaded.config.server.worker_threads);
+    }
+    let runtime = runtime.enable_all().build().map_err(AppError::system("start the runtime"))?;
+    let ended = runtime.block_on(async {
+        let stop = Stop::new();
+        let signals = Signals::install().map_err(AppError::system("listen for signals"))?;
+        let drain_delay = Duration::from_millis(loaded.config.server.drain_delay_ms);
+        Ok(shutdown::supervise(run(loaded, options, &stop), &stop, signals, drain_delay).await)
+    });
+    match ended {
+        Ok(Ended::Finished(result)) => result,
+        // The journal is safe at every instant: all that was acknowledged is durable.
+        Ok(Ended::Forced(signal)) => std::process::exit(signal.exit_code().into()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), AppError> {
+    let config = &loaded.config;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "{}", loaded.describe());
+    let metrics = Metrics::new();
+    let readiness = Readiness::new();
+    let verifier = Arc::new(Verifier::new(config.issuers.clone(), &loaded.base_dir())?);
+    let gate = Gate::new();
+    let serving = tokio::spawn(listener::serve(
+        bind(&config.server).await?,
+        gate.clone(),
+        parts::connection_limits(&config.server),
+        metrics.connections.clone(),
+        stop.clone(),
+    ));
+    let opening = {
+        let (loaded, metrics) = (loaded.clone(), metrics.clone());
+        tokio::task::spawn_blocking(move || open(&loaded, options, &metrics))
+    };
+    let Opened { denylist, writer, indexer, refiller, recovery, .. } =
+        opening.await.map_err(|error| AppError::system("open the denylist")(io::Error::other(error)))??;
+    let threads = [
+        spawn("writer", move || writer.run())?,
+        spawn("indexer", move || indexer.run())?,
+        spawn("refiller", move || refiller.run())?,
+    ];
+    if recovery.new && denylist.keys().is_empty() {
+        admin_key::create(&denylist, &config.store.path).await?;
+    }
+    purge(&denylist).await;
+    let settings = parts::http_settings(config);
+    gate.open(http::service(Http::new(
+        denylist.clone(),
+        verifier.clone(),
+        readiness.clone(),
+        metrics.clone(),
+        settings,
+    )));
+    for condition in Condition::ALL {
+        readiness.set(condition, true);
+    }
+    tracing::info!(entries = denylist.status().records, "ready");
+    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads);
+    let not_ready = async {
+        stop.reached(Phase::NotReady).await;
+        readiness.set(Condition::Running, false);
+    };
+    let served = async {
+        let served = serving.await;
+        stop.advance(Phase::StoppingJobs);
+        served
+    };
+    let schedule = String::from(config.purge.schedule.clone());
+    let (purged, (), (), (), served) = tokio::join!(
+        jobs::purge(&schedule, || async { denylist.purge().await.map(drop) }, stop.clone()),
+        jobs::upkeep(&metrics, refresh, stop.clone()),
+        verifier.refresh(stop.token_of(Phase::StoppingJobs)),
+        not_ready,
+        served,
+    );
+    end(denylist, threads).await;
+    if let Ok(listener::Served { cut }) = served
+        && cut > 0
+    {
+        tracing::warn!(cut, "connections were cut at the end of the grace period");
+    }
+    tracing::info!("stopped");
+    Ok(purged?)
+}
+
+/// Listens on every address of `server.listen`.
+async fn bind(server: &config::Server) -> Result<Vec<Bound>, AppError> {
+    let files = listener::raise_open_files_limit();
+    tracing::debug!(files, "open files are limited");
+    let mut listeners = Vec::new();
+    for address in &server.listen {
+        let bound = Bound::bind(&address.to_string().parse()?).await?;
+        let port = bound.tcp_address().map(|address| address.port());
+        tracing::info!(%address, port, "listening");
+        listeners.push(bound);
+    }
+    Ok(listeners)
+}
+
+/// Opens the denylist; where the journal is damaged and its loss is accepted, what is left of it.
+fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Opened, AppError> {
+    let config = &loaded.config;
+    let store = take(&config.store.path)?;
+    let index_path = config.store.path.join("index");
+    let open_index = parts::index_opener(&config.store);
+    let sources = parts::sources(store, &config.store, &index_path, &open_index);
+    let clock = parts::clock(&config.clock);
+    let issuers = parts::issuers(config)?;
+    let settings = parts::denylist_settings(config);
+    let opened = denylist::open(&sources, settings.clone(), clock.clone(), issuers.clone(), metrics);
+    let opened = match opened {
+        Err(damage @ (OpenError::Journal(_) | OpenError::OlderJournal { .. })) if options.accept_loss => {
+            tracing::error!(%damage, "the loss is accepted: a new history begins with what is left");
+            let saved = denylist::accept_loss(&sources)?;
+            tracing::warn!(?saved, "journaled again; revocations that are missing work again as tokens");
+            denylist::open(&sources, settings, clock, issuers, metrics)?
+        }
+        opened => opened?,
+    };
+    let recovery = &opened.recovery;
+    tracing::info!(
+        events = recovery.events,
+        last_seq = recovery.last_seq,
+        torn_bytes = recovery.torn_bytes,
+        replayed = opened.replayed,
+        index_rebuilt = opened.index_rebuilt,
+        "the journal is verified, the index proven, the filters are full"
+    );
+    Ok(opened)
+}
+
+/// Takes the data directory, which one process holds at a time.
+fn take(path: &std::path::Path) -> Result<Arc<StoreDir>, AppError> {
+    StoreDir::open(path).map(Arc::new).map_err(|error| match error {
+        LockError::Held { .. } => AppError::Held { path: path.to_owned() },
+        other @ LockError::Io { .. } => AppError::Lock(other),
+    })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(AppError::system("start a thread"))
+}
+
+/// The purge at start: a failure is no reason not to serve.
+async fn purge(denylist: &Denylist) {
+    if let Err(error) = denylist.purge().await {
+        tracing::warn!(%error, "the purge at start failed; the next beat tries again");
+    }
+}
+
+/// Ends the core's threads: the writer closes the journal, the indexer takes in what is left.
+async fn end(denylist: Denylist, threads: [JoinHandle<()>; 3]) {
+    let joined = tokio::task::spawn_blocking(move || {
+        denylist.stop();
+        drop(denylist);
+        threads.into_iter().filter_map(|thread| thread.join().err()).count()
+    });
+    if !matches!(joined.await, Ok(0)) {
+        tracing::error!("a thread of the core died; the next start verifies everything");
+    }
+}

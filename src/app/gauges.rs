@@ -1,0 +1,47 @@
+//! What is set once a second rather than at every event: gauges, and readiness for writes.
+
+use std::thread::JoinHandle;
+
+use crate::denylist::{Denylist, Status};
+use crate::metrics::Metrics;
+use crate::readiness::{Condition, Readiness};
+
+/// Brings gauges and readiness up to date.
+pub(super) fn refresh(denylist: &Denylist, metrics: &Metrics, readiness: &Readiness, threads: &[JoinHandle<()>]) {
+    let status = denylist.status();
+    let alive = threads.iter().all(|thread| !thread.is_finished());
+    readiness.set(Condition::Writable, alive && status.writes.is_ok() && !status.index_failed);
+    set_gauges(&status, metrics);
+    metrics.filter.ratio_target.set(denylist.false_positive_rate());
+    if status.now.doubted {
+        readiness.note("clock", "the wall clock is doubted; nothing live ends early, and nobody needs to act");
+    } else {
+        readiness.clear_note("clock");
+    }
+    if let Err(error) = &status.writes {
+        readiness.note("writes", error.to_string());
+    } else {
+        readiness.clear_note("writes");
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers by their format")]
+fn set_gauges(status: &Status, metrics: &Metrics) {
+    let filter = &metrics.filter;
+    filter.items.set(status.filter.load as f64);
+    filter.capacity_items.set(status.filter.capacity as f64);
+    filter.size_bytes.set((status.filter.bytes + status.bucket_filter_bytes) as f64);
+    filter.ratio_estimated.set(status.filter.estimated_rate());
+    filter.negative.absolute(status.lookups.saturating_sub(status.maybes));
+    filter.positive.absolute(status.maybes);
+    filter.false_positives.absolute(status.false_positives);
+    metrics.revocations.active.set(status.records as f64);
+    metrics.store.journal_bytes.set(status.journal.bytes_total as f64);
+    metrics.store.journal_segments.set(status.journal.segments as f64);
+    metrics.store.index_bytes.set(status.index_bytes as f64);
+    metrics.clock_doubted.set(if status.now.doubted { 1.0 } else { 0.0 });
+    if let Some(age_s) = status.last_purge_age_s {
+        metrics.purge.age.set(age_s as f64);
+        metrics.purge.last_success_timestamp.set(status.now.earliest.plus(-age_s).0 as f64);
+    }
+}

@@ -1,0 +1,110 @@
+//! From the config's values to what each part wants to know.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::AppError;
+use crate::clock::{Clock, ClockSettings};
+use crate::config::{self, Config, FilterMode};
+use crate::denylist::{Settings, ShareLimits, Sources};
+use crate::http::HttpSettings;
+use crate::http::listener::ConnectionLimits;
+use crate::index::{Index, IndexError};
+use crate::issuers::{IssuerLimits, Issuers};
+use crate::journal::{self, StoreDir};
+use crate::token::Issuer;
+use crate::verifier::SettingsError;
+
+pub(super) fn connection_limits(server: &config::Server) -> ConnectionLimits {
+    ConnectionLimits {
+        connections_max: server.connections_max,
+        header_timeout: Duration::from_millis(server.header_timeout_ms),
+        body_timeout: Duration::from_millis(server.body_timeout_ms),
+        idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        grace: Duration::from_millis(server.grace_ms),
+        ..ConnectionLimits::default()
+    }
+}
+
+pub(super) fn http_settings(config: &Config) -> HttpSettings {
+    HttpSettings {
+        body_bytes_max: config.limits.body_bytes_max,
+        ndjson_bytes_max: config.limits.ndjson_bytes_max,
+        line_bytes_max: config.limits.line_bytes_max,
+        batch_ids_max: config.limits.batch_ids_max,
+        batch_tokens_max: config.limits.batch_tokens_max,
+        in_flight_ids_max: config.server.in_flight_ids_max,
+        check_keyless: config.check.keyless,
+        check_required: config.check.required.clone(),
+        allow_without_exp: config.tokens.allow_without_exp,
+    }
+}
+
+pub(super) fn clock(clock: &config::Clock) -> Clock {
+    Clock::system(ClockSettings { step_max_s: clock.step_max_s, hold_s: clock.hold_s })
+}
+
+pub(super) fn issuers(config: &Config) -> Result<Issuers, AppError> {
+    let tokens = &config.tokens;
+    let limits = |settings: &crate::verifier::IssuerSettings| {
+        let issuer = Issuer::parse(settings.iss.clone())
+            .map_err(|error| SettingsError::Issuer { iss: settings.iss.clone(), fault: error.to_string() })?;
+        Ok(IssuerLimits {
+            issuer,
+            lifetime_max_s: settings.lifetime_max_s.unwrap_or(tokens.lifetime_max_s),
+            leeway_s: settings.leeway_s.unwrap_or(tokens.leeway_s),
+        })
+    };
+    let named: Vec<_> = config.issuers.iter().map(limits).collect::<Result<_, SettingsError>>()?;
+    Ok(Issuers::named(named).unwrap_or_else(|| Issuers::nameless(tokens.lifetime_max_s, tokens.leeway_s)))
+}
+
+pub(super) fn denylist_settings(config: &Config) -> Settings {
+    Settings {
+        false_positive_rate: config.filter.false_positive_rate,
+        capacity_min: usize::try_from(config.filter.capacity_min).unwrap_or(usize::MAX),
+        filter_on: config.filter.mode == FilterMode::On,
+        overlay_entries_max: config.store.overlay_entries_max,
+        waiting_writes_max: config.limits.waiting_writes_max,
+        reads_max: config.check.reads_max,
+        read_timeout_ms: config.check.read_timeout_ms,
+        shares: ShareLimits {
+            entries_max: config.limits.entries_max,
+            journal_bytes_max: config.limits.journal_bytes_max,
+        },
+        changes_per_entry_max: config.limits.changes_per_entry_max,
+        heartbeat_s: (config.clock.step_max_s / 4).clamp(1, 600),
+    }
+}
+
+/// Opens a generation of the index under a watchdog: a damaged sled can hang, and a thread that hangs cannot be killed,
+/// so it is left behind with its directory.
+pub(super) fn index_opener(store: &config::Store) -> impl Fn(&Path) -> Result<Index, IndexError> + Sync + use<> {
+    let timeout = Duration::from_millis(store.open_timeout_ms);
+    let cache_bytes = store.cache_bytes;
+    move |path| {
+        let (send, opened) = mpsc::channel();
+        let owned = path.to_owned();
+        let open = move || drop(send.send(Index::open(&owned, cache_bytes)));
+        let hung = || IndexError::Hanging { path: path.to_owned() };
+        std::thread::Builder::new().name("index-open".to_owned()).spawn(open).map_err(|_| hung())?;
+        opened.recv_timeout(timeout).map_err(|_| hung())?
+    }
+}
+
+pub(super) fn sources<'a>(
+    disk: Arc<StoreDir>,
+    store: &config::Store,
+    index_path: &'a Path,
+    open_index: &'a (dyn Fn(&Path) -> Result<Index, IndexError> + Sync),
+) -> Sources<'a> {
+    let journal = journal::Options {
+        segment_bytes: store.segment_bytes,
+        // An index without a journal is no first start.
+        create: !index_path.exists(),
+        ..journal::Options::default()
+    };
+    Sources { disk, journal, index_path, open_index }
+}

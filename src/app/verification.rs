@@ -1,0 +1,55 @@
+//! `revokd verify`: the data directory, while no server holds it.
+
+use serde::Serialize;
+
+use super::{AppError, parts, take};
+use crate::config::Config;
+use crate::denylist::{self, IndexState};
+
+/// How far a verification has come, in bytes of the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Bytes read.
+    pub done_bytes: u64,
+    /// Bytes in all.
+    pub total_bytes: u64,
+}
+
+/// What a verification found to be in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Journal segments.
+    pub segments: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Highest place in the history.
+    pub last_seq: u64,
+    /// Bytes of a torn last frame, which a start would cut.
+    pub torn_bytes: u64,
+    /// The index: `equal`, or `differs`, which the next start mends by itself.
+    pub index: &'static str,
+}
+
+/// Reads the whole journal and holds it against its checksums, and the index against it. Changes no entry.
+///
+/// # Errors
+/// [`AppError`] naming file and offset of the first damage.
+pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyReport, AppError> {
+    let store = take(&config.store.path)?;
+    let index_path = config.store.path.join("index");
+    let open_index = parts::index_opener(&config.store);
+    let sources = parts::sources(store, &config.store, &index_path, &open_index);
+    let (journal, index) = denylist::verify(&sources, &mut |done_bytes, total_bytes| {
+        progress(Progress { done_bytes, total_bytes });
+    })?;
+    Ok(VerifyReport {
+        segments: journal.segments as u64,
+        events: journal.events,
+        last_seq: journal.last_seq,
+        torn_bytes: journal.torn_bytes,
+        index: match index {
+            IndexState::Equal => "equal",
+            IndexState::Differs => "differs",
+        },
+    })
+}

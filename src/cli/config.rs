@@ -1,0 +1,111 @@
+//! `revokd config check` and `revokd config show`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::output::{self, note};
+use super::{Context, Exit, OutputArgs};
+use crate::config::Setting;
+
+/// Check or show the configuration
+///
+/// The configuration is put together from defaults, file, environment and flags, in this order; what comes later wins.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  revokd config check --config new.toml
+  revokd config show --origin")]
+pub(super) struct ConfigCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Name every mistake in the configuration
+    ///
+    /// Names every mistake with its place and limit. Starts nothing and changes nothing. Exits 0 if there is none, else 1.
+    #[command(after_help = "\
+Examples:
+  revokd config check
+  revokd config check --config /etc/revokd/config.toml --json")]
+    Check {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show the effective configuration
+    ///
+    /// Shows every key with its effective value, as TOML. Secrets are redacted.
+    #[command(after_help = "\
+Examples:
+  revokd config show
+  revokd config show --origin
+  REVOKD__TOKENS__LEEWAY_S=60 revokd config show --origin --json")]
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> anyhow::Result<Exit> {
+    match &command.verb {
+        Verb::Check { output } => check(output.json, context),
+        Verb::Show { origin, output } => show(*origin, output.json, context),
+    }
+}
+
+fn check(as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
+    match context.load() {
+        Ok(loaded) => {
+            if as_json {
+                output::json(&json!({ "ok": true, "file": loaded.file, "problems": [] }))?;
+            } else {
+                output::line(&format!("ok: {}", loaded.describe()))?;
+            }
+            Ok(Exit::Ok)
+        }
+        Err(error) if as_json => {
+            let problem =
+                |problem: &crate::config::Problem| json!({ "place": problem.place(), "message": problem.message() });
+            output::json(
+                &json!({ "ok": false, "problems": error.problems().iter().map(problem).collect::<Vec<_>>() }),
+            )?;
+            Ok(Exit::Error)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(origin: bool, as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let loaded = context.load()?;
+    note(&loaded.describe());
+    let settings = loaded.settings();
+    if as_json {
+        let member = |setting: Setting| {
+            let value = if origin {
+                json!({ "value": setting.value, "origin": setting.origin.to_string() })
+            } else {
+                setting.value
+            };
+            (setting.key, value)
+        };
+        output::json(&Value::Object(settings.into_iter().map(member).collect::<Map<_, _>>()))?;
+        return Ok(Exit::Ok);
+    }
+    // TOML wants keys without a section before the first section.
+    let (sectioned, top): (Vec<_>, Vec<_>) = settings.into_iter().partition(|setting| setting.key.contains('.'));
+    let mut section = String::new();
+    for setting in top.into_iter().chain(sectioned) {
+        let (of, key) = setting.key.split_once('.').unwrap_or(("", &setting.key));
+        if of != section {
+            output::line(&format!("\n[{of}]"))?;
+            of.clone_into(&mut section);
+        }
+        let comment = if origin { format!("  # {}", setting.origin) } else { String::new() };
+        output::line(&format!("{key} = {}{comment}", setting.toml()))?;
+    }
+    Ok(Exit::Ok)
+}

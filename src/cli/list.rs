@@ -1,0 +1,131 @@
+//! `revokd list`.
+
+use clap::Args;
+
+use super::client::Client;
+use super::moment::rfc3339;
+use super::output::{self, note, printable};
+use super::target::TargetArgs;
+use super::{Context, Exit, OutputArgs};
+use crate::wire::{Entries, Entry};
+
+/// Entries asked for at a time.
+const PAGE: u64 = 1_000;
+
+/// List what is revoked, newest first
+///
+/// Lists the live entries, newest first, as a table, or with --json as one JSON object a line. Control characters in
+/// values are shown as \u{..}, and complete values only with --json.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  revokd list
+  revokd list --sub alice
+  revokd list --all --json | jq -r .value")]
+pub(super) struct ListArgs {
+    /// Only entries of this subject
+    #[arg(long)]
+    sub: Option<String>,
+    /// Only entries of this issuer
+    #[arg(long)]
+    iss: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let client = Client::new(&args.target, context)?;
+    let mut wanted = if args.all { u64::MAX } else { args.limit };
+    let mut after = None;
+    let mut table = Table::default();
+    while wanted > 0 {
+        let page = page(&client, args, after.as_deref(), wanted.min(PAGE))?;
+        wanted = wanted.saturating_sub(page.revocations.len() as u64);
+        for entry in &page.revocations {
+            if args.output.json {
+                output::json(entry)?;
+            }
+        }
+        if !args.output.json {
+            table.print(&page.revocations)?;
+        }
+        after = page.next;
+        if after.is_none() || page.revocations.is_empty() {
+            break;
+        }
+    }
+    if after.is_some() && !args.output.json {
+        note(&format!("there are more than {}; see them with --all or a larger --limit", args.limit));
+    }
+    Ok(Exit::Ok)
+}
+
+fn page(client: &Client, args: &ListArgs, after: Option<&str>, limit: u64) -> anyhow::Result<Entries> {
+    let limit = limit.to_string();
+    let given = [("sub", args.sub.as_deref()), ("iss", args.iss.as_deref()), ("after", after), ("limit", Some(&limit))];
+    let query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    Ok(client.get("/revocations", &query)?)
+}
+
+const HEADINGS: [&str; 8] = ["SEQ", "KIND", "VALUE", "SUB", "ISS", "REVOKED AT", "EXPIRES AT", "REASON"];
+
+/// Columns as wide as the first page asks for, so that a long list can be printed as it comes.
+#[derive(Default)]
+struct Table {
+    widths: Option<[usize; 8]>,
+}
+
+impl Table {
+    fn print(&mut self, entries: &[Entry]) -> Result<(), output::OutputError> {
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        let headings = HEADINGS.map(str::to_owned);
+        if let Some(widths) = &self.widths {
+            return rows.iter().try_for_each(|row| output::line(&aligned(row, widths)));
+        }
+        let mut widths = [0; 8];
+        for row in rows.iter().chain([&headings]) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        self.widths = Some(widths);
+        [headings].iter().chain(&rows).try_for_each(|row| output::line(&aligned(row, &widths)))
+    }
+}
+
+fn row(entry: &Entry) -> [String; 8] {
+    let shown = |text: &str| short(&printable(text));
+    let optional = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), shown);
+    [
+        entry.seq.to_string(),
+        shown(&entry.kind),
+        shown(&entry.value),
+        optional(&entry.sub),
+        optional(&entry.iss),
+        rfc3339(entry.revoked_at),
+        rfc3339(entry.expires_at),
+        optional(&entry.reason),
+    ]
+}
+
+/// A cell that one long value does not make as wide as a page.
+fn short(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some(_) => text.chars().take(CHARS_MAX - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+fn aligned(row: &[String; 8], widths: &[usize; 8]) -> String {
+    let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    cells.join("  ").trim_end().to_owned()
+}

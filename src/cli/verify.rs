@@ -1,0 +1,56 @@
+//! `revokd verify`.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Context, Exit, OutputArgs, output};
+use crate::app::{self, Progress};
+use crate::config::Config;
+
+/// Verify the data directory, while no server runs
+///
+/// Reads the whole journal, holds it against its checksums, and the index against the journal. Changes nothing. Refuses
+/// (exit 6) while a server holds the directory.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  revokd verify
+  revokd verify --config /etc/revokd/config.toml --json")]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &VerifyArgs, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let loaded = context.load()?;
+    verify(&loaded.config, args.output.json)
+}
+
+fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
+    let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style);
+    }
+    let report = app::verify(config, &|Progress { done_bytes, total_bytes }| {
+        bar.set_length(total_bytes);
+        bar.set_position(done_bytes);
+    });
+    bar.finish_and_clear();
+    let report = report.with_context(|| format!("{} is not in order", config.store.path.display()))?;
+    if json {
+        output::json(&report)?;
+    } else {
+        let app::VerifyReport { segments, events, last_seq, torn_bytes, index } = report;
+        output::line(&format!("in order: {events} events in {segments} segments, up to seq {last_seq}"))?;
+        if index != "equal" {
+            output::line("the index differs from the journal; the next start rebuilds it")?;
+        }
+        if torn_bytes > 0 {
+            output::line(&format!("a torn last frame of {torn_bytes} bytes, which the next start cuts"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,104 @@
+//! `[tokens]`, `[check]` and `[limits]`: what a request may ask.
+
+use confique::Config;
+use serde::ser::SerializeSeq;
+use serde::{Deserializer, Serialize, Serializer};
+
+use super::values::one_or_many;
+use crate::token::Selector;
+
+/// What is believed about tokens, for issuers that do not say otherwise.
+#[derive(Debug, Clone, Config, Serialize)]
+pub struct Tokens {
+    /// Longest remaining lifetime that a caller may assert without showing the token, seconds. A token whose signature was
+    /// verified may live longer. 1 to 315,360,000 (ten years).
+    #[config(default = 2_678_400)]
+    pub lifetime_max_s: i64,
+
+    /// Largest leeway and clock error of any validator of these tokens, seconds: an entry lives until `exp` + leeway.
+    /// 0 to 86,400.
+    #[config(default = 300)]
+    pub leeway_s: i64,
+
+    /// Whether a verified token without `exp` can be revoked; its entry lives for `lifetime_max_s`.
+    #[config(default = false)]
+    pub allow_without_exp: bool,
+}
+
+/// What a check must bring, and what it may cost.
+#[derive(Debug, Clone, Config, Serialize)]
+pub struct Check {
+    /// Selectors that each check must bring, out of `jti`, `sid`, `sub`, `client_id` and `iss`; a check without them is
+    /// refused. Example: `["jti", "sub"]`.
+    #[config(default = [], deserialize_with = selectors)]
+    #[serde(serialize_with = "names")]
+    pub required: Vec<Selector>,
+
+    /// Whether checks need no key. Only where every address in `server.listen` is loopback or a Unix socket.
+    #[config(default = false)]
+    pub keyless: bool,
+
+    /// How long a check may wait for the index, milliseconds; then its answer is 503. 1 to 60,000.
+    #[config(default = 250)]
+    pub read_timeout_ms: u64,
+
+    /// Most reads of the index at a time; one more is answered 503. 1 to 512.
+    #[config(default = 64)]
+    pub reads_max: usize,
+}
+
+/// The limits of requests and of what is kept. Past one: an error that names it, and nothing half done. A tenth of what is
+/// kept is reserved for admins.
+#[derive(Debug, Clone, Config, Serialize)]
+pub struct Limits {
+    /// Largest JSON body, bytes. 1,024 to 1,073,741,824.
+    #[config(default = 4_194_304)]
+    pub body_bytes_max: usize,
+
+    /// Largest NDJSON body, bytes. 1,024 to 1,073,741,824.
+    #[config(default = 16_777_216)]
+    pub ndjson_bytes_max: usize,
+
+    /// Longest NDJSON line, bytes. 256 to 1,048,576, and at most `ndjson_bytes_max`.
+    #[config(default = 32_768)]
+    pub line_bytes_max: usize,
+
+    /// Most ids in one check of many. 1 to 1,000,000.
+    #[config(default = 10_000)]
+    pub batch_ids_max: usize,
+
+    /// Most raw tokens in one check of many. 1 to 100,000.
+    #[config(default = 1_000)]
+    pub batch_tokens_max: usize,
+
+    /// Most writes that wait for the journal; one more is answered 503. 1 to 1,000,000.
+    #[config(default = 4_096)]
+    pub waiting_writes_max: usize,
+
+    /// Most live entries per issuer; one more is answered 507. 1 to 1,000,000,000.
+    #[config(default = 50_000_000)]
+    pub entries_max: u64,
+
+    /// Most journal bytes per issuer; beyond it a write is answered 507. 1,048,576 to 1,125,899,906,842,624.
+    #[config(default = 17_179_869_184u64)]
+    pub journal_bytes_max: u64,
+
+    /// How often one entry may be extended or restored. 1 to 1,000,000.
+    #[config(default = 64)]
+    pub changes_per_entry_max: u32,
+}
+
+fn selectors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Selector>, D::Error> {
+    one_or_many(deserializer, |name| {
+        Selector::from_name(name)
+            .ok_or_else(|| format!("{name:?} is no selector; write jti, sid, sub, client_id or iss"))
+    })
+}
+
+fn names<S: Serializer>(selectors: &[Selector], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(Some(selectors.len()))?;
+    for selector in selectors {
+        list.serialize_element(selector.as_str())?;
+    }
+    list.end()
+}

@@ -1,0 +1,215 @@
+//! The core: check, revoke, apply, purge. Every change goes through here (promise 9).
+//!
+//! [`Denylist`] is what the doors hold. Behind it three threads, made by [`open`] and run by the composition root: the
+//! [`Writer`] (the only one that changes anything), the [`Indexer`] (takes into the index what is durable) and the
+//! [`Refiller`] (builds a new front filter beside the old one).
+
+mod bucket;
+pub mod filter;
+mod group;
+mod indexer;
+mod listing;
+mod reads;
+mod recover;
+mod refill;
+mod request;
+mod state;
+pub mod sync;
+mod usage;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use self::reads::Reads;
+use self::state::State;
+use self::writer::{Ask, Command, Reply};
+use crate::clock::{Clock, NumericDate};
+use crate::event::{Change, Origin, Seq};
+use crate::issuers::Issuers;
+use crate::keys::Keys;
+use crate::revocation::{Unavailable, Verdict};
+use crate::token::{Issuer, Jti, Key};
+
+pub use indexer::Indexer;
+pub use listing::{ListFilter, Listed, Page};
+pub use recover::{IndexState, OpenError, Opened, Salvaged, Sources, accept_loss, open, verify};
+pub use refill::Refiller;
+pub use request::{Outcome, Proof, PurgeReport, Refusal, RevokeRequest, WriteError};
+pub use state::{Settings, Status};
+pub use usage::ShareLimits;
+pub use writer::Writer;
+
+/// The denylist. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Denylist {
+    state: Arc<State>,
+    reads: Reads,
+    commands: SyncSender<Command>,
+}
+
+impl Denylist {
+    fn new(state: Arc<State>, commands: SyncSender<Command>) -> Self {
+        let reads = Reads::new(state.settings.reads_max, Duration::from_millis(state.settings.read_timeout_ms));
+        Self { state, reads, commands }
+    }
+
+    /// The closed list of issuers.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.state.issuers
+    }
+
+    /// The API keys that are accepted now.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.state.keys
+    }
+
+    /// The clock by which everything is judged.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.state.clock
+    }
+
+    /// One verdict. A good token costs one probe of the front filter and no await; the filter's maybe is read on the
+    /// bounded blocking pool, with a deadline.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the answer is not known (promise 3).
+    pub async fn check(&self, issuer: &Issuer<'_>, jti: &Jti<'_>) -> Result<Verdict, Unavailable> {
+        let key = Key::of_token(issuer, jti);
+        if self.state.surely_good(&key)? {
+            return Ok(Verdict::Good);
+        }
+        let state = self.state.clone();
+        self.reads.run(move || state.read(&key)).await
+    }
+
+    /// Many verdicts, in the order of `keys`. Yields every 64, so that a batch does not hold up other requests.
+    ///
+    /// # Errors
+    /// [`Unavailable`] for all if the answer for one is not known.
+    pub async fn check_many(&self, keys: &[Key]) -> Result<Vec<Verdict>, Unavailable> {
+        let mut verdicts = vec![Verdict::Good; keys.len()];
+        let mut maybe = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            if !self.state.surely_good(key)? {
+                maybe.push((at, *key));
+            }
+            if at % 64 == 63 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for some in maybe.chunks(64) {
+            let state = self.state.clone();
+            let some = some.to_vec();
+            let read = move || some.into_iter().map(|(at, key)| Ok((at, state.read(&key)?))).collect();
+            let found: Vec<_> = self.reads.run(read).await?;
+            for (at, verdict) in found {
+                verdicts[at] = verdict;
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// One verdict by an ordinary, blocking function: for callers that are no async task.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the answer is not known.
+    pub fn check_blocking(&self, key: &Key) -> Result<Verdict, Unavailable> {
+        if self.state.surely_good(key)? { Ok(Verdict::Good) } else { self.state.read(key) }
+    }
+
+    /// Revokes many; answered after all that is stored is durable (promise 1). Callers with scope `admin` may use the
+    /// tenth of each limit that is kept for them.
+    ///
+    /// # Errors
+    /// [`WriteError`] when nothing, or nothing known, was written.
+    pub async fn revoke(
+        &self,
+        requests: Vec<RevokeRequest>,
+        origin: Origin<'static>,
+        admin: bool,
+    ) -> Result<Vec<Outcome>, WriteError> {
+        self.ask(|reply| Command::Revoke(Ask { requests, origin, admin, reply })).await
+    }
+
+    /// Journals a change that is no entry: an API key made or revoked. Gives its place in the history.
+    ///
+    /// # Errors
+    /// [`WriteError`] when it was not written.
+    pub async fn record(&self, change: Change<'static>, origin: Origin<'static>) -> Result<Seq, WriteError> {
+        let change = Box::new(change);
+        self.ask(|reply| Command::Record { change, ends_at: NumericDate::NEVER, origin, reply }).await
+    }
+
+    /// Drops what has ended, in short steps; answered when all is done. Purges asked for meanwhile share the answer.
+    ///
+    /// # Errors
+    /// [`WriteError`] where the journal could not be reclaimed.
+    pub async fn purge(&self) -> Result<PurgeReport, WriteError> {
+        self.ask(|reply| Command::Purge { reply }).await
+    }
+
+    /// Live entries, newest first, with a `seq` below `before`. Looks at a bounded number of entries, so a page can be
+    /// short and still have a next one.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the index cannot be read in time.
+    pub async fn list(&self, filter: ListFilter, before: Option<Seq>, limit: usize) -> Result<Page, Unavailable> {
+        let state = self.state.clone();
+        self.reads.run(move || listing::page(&state, &filter, before, limit)).await
+    }
+
+    /// The live entry that the denylist knows by `key`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the index cannot be read in time.
+    pub async fn entry(&self, key: Key) -> Result<Option<Listed>, Unavailable> {
+        let state = self.state.clone();
+        self.reads.run(move || listing::entry(&state, &key)).await
+    }
+
+    /// The configured share of false positives of the front filter.
+    #[must_use]
+    pub fn false_positive_rate(&self) -> f64 {
+        self.state.settings.false_positive_rate
+    }
+
+    /// How the core is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// Builds a new front filter now, beside the one that answers.
+    pub fn refill(&self) {
+        self.state.force_refill();
+    }
+
+    /// Asks the writer to end; it closes the journal and lets the indexer finish.
+    pub fn stop(&self) {
+        // A full queue is drained by the writer, so this waits a moment at most; a writer that is gone has ended.
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => WriteError::Busy,
+            TrySendError::Disconnected(_) => WriteError::Stopping,
+        })?;
+        answer.await.map_err(|_| WriteError::Stopping)?
+    }
+
+    /// Waits until everything asked before has been done.
+    fn barrier(&self) -> Result<(), WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Barrier { reply }).map_err(|_| WriteError::Stopping)?;
+        answer.blocking_recv().map_err(|_| WriteError::Stopping)?
+    }
+}

@@ -1,0 +1,167 @@
+//! Lists of live entries, newest first.
+
+use std::collections::BinaryHeap;
+
+use super::bucket::Bucket;
+use super::state::State;
+use crate::clock::NumericDate;
+use crate::event::{Change, Event, Seq};
+use crate::index::IndexError;
+use crate::revocation::{Revocation, Unavailable};
+use crate::token::{Issuer, Key, Selector, Subject};
+
+/// Entries that one page looks at, at the most: bounds the time of a list whose filter matches little.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// What a list is limited to.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Entries of this issuer only; needed for `sub`.
+    pub issuer: Option<Issuer<'static>>,
+    /// Entries of this subject of `issuer` only.
+    pub sub: Option<Subject<'static>>,
+}
+
+/// One live entry, as listings show it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// What the denylist knows it by; base64url of it is the `id` on the wire.
+    pub key: Key,
+    /// Place in the history.
+    pub seq: Seq,
+    /// The revocation.
+    pub revocation: Revocation<'static>,
+    /// When it was revoked.
+    pub revoked_at: NumericDate,
+    /// Until when it lives.
+    pub ends_at: NumericDate,
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Listed>,
+    /// Where the next page goes on: entries with a `seq` below this one.
+    pub next: Option<Seq>,
+}
+
+/// Listing entries of one bucket, newest first, overlay and tree together.
+type Newest = std::iter::Peekable<Box<dyn Iterator<Item = Result<(Seq, Key), IndexError>>>>;
+
+/// The live entry of `key`.
+pub(super) fn entry(state: &State, key: &Key) -> Result<Option<Listed>, Unavailable> {
+    match state.buckets.latest(key, state.settings.filter_on)? {
+        Some(found) => shown(state, key, found.seq),
+        None => Ok(None),
+    }
+}
+
+/// One page.
+pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limit: usize) -> Result<Page, Unavailable> {
+    let subject = match (&filter.issuer, &filter.sub) {
+        (Some(issuer), Some(sub)) => Some(Key::new(Selector::Sub, issuer, sub.as_str())),
+        _ => None,
+    };
+    let before = before.unwrap_or(Seq::MAX);
+    let buckets = state.buckets.all();
+    let mut sources = Vec::with_capacity(buckets.len());
+    for bucket in buckets.iter() {
+        sources.push(newest(state, bucket, subject.as_ref(), before)?);
+    }
+    let mut merge = Merge::over(sources)?;
+    let mut page = Page { entries: Vec::new(), next: None };
+    let mut looked_at = 0;
+    let mut last = Seq::MAX;
+    while let Some((seq, key)) = merge.next()? {
+        if page.entries.len() == limit || looked_at == LOOKED_AT_MAX {
+            page.next = Some(last);
+            break;
+        }
+        looked_at += 1;
+        last = seq;
+        if let Some(listed) = shown(state, &key, seq)?
+            && filter.issuer.as_ref().is_none_or(|issuer| *issuer == listed.revocation.issuer)
+        {
+            page.entries.push(listed);
+        }
+    }
+    Ok(page)
+}
+
+/// The entry that the event `seq` of `key` made, if it is still the one in force.
+fn shown(state: &State, key: &Key, seq: Seq) -> Result<Option<Listed>, Unavailable> {
+    let Some(raw) = state.buckets.raw_latest(key, state.settings.filter_on)? else { return Ok(None) };
+    let event = Event::decode(&raw).map_err(|_| Unavailable::Index)?;
+    let in_force = event.seq == seq && state.clock.now().earliest <= event.ends_at;
+    match event.change {
+        Change::Revoked(revocation) if in_force => Ok(Some(Listed {
+            key: *key,
+            seq,
+            revocation: revocation.into_owned(),
+            revoked_at: event.recorded_at,
+            ends_at: event.ends_at,
+        })),
+        _ => Ok(None),
+    }
+}
+
+fn newest(state: &State, bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest, Unavailable> {
+    // Overlay before tree: what is drained in between is then in both, so the tree is read below the overlay only.
+    let mut overlaid = Vec::new();
+    let mut lowest = before;
+    for raw in bucket.overlay()? {
+        let event = Event::decode(&raw).map_err(|_| Unavailable::Index)?;
+        let Some((key, _)) = event.entry() else { continue };
+        lowest = lowest.min(event.seq);
+        if event.seq < before && subject.is_none_or(|subject| subject_of(&event) == Some(*subject)) {
+            overlaid.push((event.seq, key));
+        }
+    }
+    overlaid.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+    let tree = bucket.tree(&state.index).map_err(|_| Unavailable::Index)?;
+    let all: Box<dyn Iterator<Item = _>> = Box::new(overlaid.into_iter().map(Ok).chain(tree.newest(subject, lowest)));
+    Ok(all.peekable())
+}
+
+fn subject_of(event: &Event<'_>) -> Option<Key> {
+    match &event.change {
+        Change::Revoked(Revocation { issuer, sub: Some(sub), .. }) => {
+            Some(Key::new(Selector::Sub, issuer, sub.as_str()))
+        }
+        _ => None,
+    }
+}
+
+/// Merges descending sources by `seq`.
+struct Merge {
+    sources: Vec<Newest>,
+    /// Next `seq` of each source that has one.
+    heads: BinaryHeap<(Seq, usize)>,
+}
+
+impl Merge {
+    fn over(sources: Vec<Newest>) -> Result<Self, Unavailable> {
+        let mut merge = Self { heads: BinaryHeap::with_capacity(sources.len()), sources };
+        for source in 0..merge.sources.len() {
+            merge.push_head(source)?;
+        }
+        Ok(merge)
+    }
+
+    fn push_head(&mut self, source: usize) -> Result<(), Unavailable> {
+        match self.sources[source].peek() {
+            Some(Ok((seq, _))) => self.heads.push((*seq, source)),
+            Some(Err(_)) => return Err(Unavailable::Index),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<(Seq, Key)>, Unavailable> {
+        let Some((_, source)) = self.heads.pop() else { return Ok(None) };
+        let next = self.sources[source].next().transpose().map_err(|_| Unavailable::Index)?;
+        self.push_head(source)?;
+        Ok(next)
+    }
+}

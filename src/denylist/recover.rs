@@ -1,0 +1,180 @@
+//! From what is on disk to a denylist that may serve: journal (verify), index (prove or mend), filters, ready.
+//!
+//! Journal and index are read once each. The journal's pass folds every event: keys and lifetimes into memory, entries
+//! into the digest of their bucket, or into its overlay where the index says itself that it is behind. The index's pass
+//! is an ordered scan of every tree, which must give the same digests and fills the filters. If it does not, or fails,
+//! or hangs, a new generation is built from the journal beside it.
+
+mod fold;
+mod loss;
+mod mend;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use self::fold::Fold;
+use super::Denylist;
+use super::filter::FilterError;
+use super::indexer::Indexer;
+use super::refill::Refiller;
+use super::state::{Parts, Settings, State};
+use super::writer::Writer;
+use crate::clock::Clock;
+use crate::index::{Index, IndexError};
+use crate::issuers::Issuers;
+use crate::journal::{self, Disk, Journal, JournalError, Recovery};
+use crate::metrics::Metrics;
+use crate::revocation::Unavailable;
+
+pub use loss::{Salvaged, accept_loss};
+pub use verify::{IndexState, verify};
+
+/// What a denylist is opened from.
+pub struct Sources<'a> {
+    /// Where the journal lies.
+    pub disk: Arc<dyn Disk>,
+    /// How the journal is cut.
+    pub journal: journal::Options,
+    /// Directory of the index's generations.
+    pub index_path: &'a Path,
+    /// Opens one generation, under a watchdog.
+    pub open_index: &'a (dyn Fn(&Path) -> Result<Index, IndexError> + Sync),
+}
+
+/// A denylist that has caught up, and the threads that the caller is to run.
+pub struct Opened {
+    /// For the doors.
+    pub denylist: Denylist,
+    /// Run this on a thread of its own, until [`Denylist::stop`].
+    pub writer: Writer,
+    /// Run this on a thread of its own; ends after the writer.
+    pub indexer: Indexer,
+    /// Run this on a thread of its own; ends after the writer.
+    pub refiller: Refiller,
+    /// What the journal held.
+    pub recovery: Recovery,
+    /// Events that the index had not taken in, or had lost, and that were replayed.
+    pub replayed: u64,
+    /// Whether the index was not to be believed and had to be rebuilt.
+    pub index_rebuilt: bool,
+}
+
+/// Why a denylist cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal is damaged, held by another process, or unreadable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The index holds what the journal does not: the journal, or its last segment, is an older copy.
+    #[error(
+        "the journal ends at seq {journal_seq}, but the index holds seq {index_seq}: a part of the journal is an older \
+         copy; put the newer one back, or start once with --accept-loss"
+    )]
+    OlderJournal {
+        /// Highest place that the index holds.
+        index_seq: u64,
+        /// Highest place that the journal holds.
+        journal_seq: u64,
+    },
+    /// Even a new generation of the index does not hold what the journal says.
+    #[error("the index cannot be built")]
+    Index(#[from] IndexError),
+    /// A new generation of the index was built and does not prove equal to the journal.
+    #[error("a new index in {path} does not prove equal to the journal; the disk or the memory is failing")]
+    Unproven {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// Memory for the filters cannot be had.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Live entries belong to an issuer that is not configured any more (promise 16).
+    #[error(
+        "{entries} entries of the issuer {issuer:?} are live, but it is not configured; \
+         configure it again, or wait until they have ended"
+    )]
+    Issuer {
+        /// The issuer's name; empty for the nameless one.
+        issuer: String,
+        /// Its live entries.
+        entries: u64,
+    },
+    /// A lock was poisoned while nobody but this thread could hold it.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Opens the denylist: verifies the journal, proves or mends the index, fills the filters.
+///
+/// Reads every byte of journal and index once; linear in the entries held.
+///
+/// # Errors
+/// [`OpenError`], naming file and offset where the journal is damaged.
+pub fn open(
+    sources: &Sources<'_>,
+    settings: Settings,
+    clock: Clock,
+    issuers: Issuers,
+    metrics: &Metrics,
+) -> Result<Opened, OpenError> {
+    let index = mend::newest_generation(sources);
+    let mut fold = Fold::over(index, settings.overlay_entries_max);
+    let (journal, recovery) =
+        Journal::open(sources.disk.clone(), sources.journal, &mut |raw, event| fold.take(raw, event))?;
+    if let Some(last_recorded) = recovery.last_recorded {
+        clock.start_after(last_recorded);
+    }
+    if let Some(ahead) = fold.index_ahead_of(recovery.last_seq) {
+        return Err(OpenError::OlderJournal { index_seq: ahead, journal_seq: recovery.last_seq });
+    }
+    fold.forget_ended(clock.forgettable());
+    check_issuers(&fold, &issuers)?;
+    let replayed = fold.replayed;
+    let (folded, index_rebuilt) = match mend::prove(fold, &settings) {
+        Ok(folded) => (folded, false),
+        Err(doubt) => {
+            tracing::warn!(%doubt, "the index is not equal to the journal; it is rebuilt from it");
+            (mend::rebuild(sources, &journal, &settings, clock.forgettable())?, true)
+        }
+    };
+    mend::remove_other_generations(sources.index_path, folded.index.path());
+    let now = clock.now().earliest;
+    let parts = Parts {
+        settings,
+        clock,
+        issuers,
+        keys: folded.keys,
+        front: folded.front,
+        buckets: folded.buckets,
+        index: folded.index,
+        lifetimes: folded.lifetimes,
+        journal: journal.stats(now),
+        metrics: metrics.clone(),
+    };
+    let state = Arc::new(State::new(parts));
+    let (commands, waiting) = mpsc::sync_channel(state.settings.waiting_writes_max);
+    let (to_indexer, for_indexer) = mpsc::channel();
+    let (want_refill, wanted) = mpsc::sync_channel(1);
+    let denylist = Denylist::new(state.clone(), commands);
+    Ok(Opened {
+        writer: Writer::new(state.clone(), journal, waiting, to_indexer, want_refill, folded.usage),
+        indexer: Indexer::new(state.clone(), for_indexer),
+        refiller: Refiller::new(denylist.clone(), state, wanted),
+        denylist,
+        recovery,
+        replayed,
+        index_rebuilt,
+    })
+}
+
+/// Entries of an issuer that left the config could be reached by no check: they would read as good.
+fn check_issuers(fold: &Fold, issuers: &Issuers) -> Result<(), OpenError> {
+    for (name, entries) in fold.usage.issuers() {
+        if !issuers.iter().any(|limits| limits.issuer.as_str() == name) {
+            return Err(OpenError::Issuer { issuer: name.to_owned(), entries });
+        }
+    }
+    Ok(())
+}

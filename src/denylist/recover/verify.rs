@@ -1,0 +1,67 @@
+//! Holding the data directory against itself, while no server runs, without changing an entry.
+
+use std::collections::HashMap;
+
+use super::mend::newest_generation;
+use super::{OpenError, Sources};
+use crate::event::Seq;
+use crate::index::{Digest, Index, IndexError};
+use crate::journal::{self, VerifyReport};
+use crate::revocation::BucketId;
+
+/// How the index stands to the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexState {
+    /// Up to where it says it is, it holds exactly what the journal says.
+    Equal,
+    /// It does not, or cannot be read; the next start rebuilds it.
+    Differs,
+}
+
+/// Verifies every byte of the journal, and compares each bucket of the index with it up to the bucket's mark.
+/// `progress` is told the bytes of the journal read so far and in all.
+///
+/// # Errors
+/// [`OpenError`] where the journal is damaged; an index that differs is no error, since it mends itself.
+pub fn verify(
+    sources: &Sources<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(VerifyReport, IndexState), OpenError> {
+    let index = newest_generation(sources).and_then(|index| Ok((marks(&index)?, index)));
+    let mut expected: HashMap<BucketId, Digest> = HashMap::new();
+    let mut scratch = Vec::with_capacity(512);
+    let report = journal::verify(
+        &*sources.disk,
+        &mut |raw, event| {
+            let (Some((_, bucket)), Ok((marks, _))) = (event.entry(), &index) else { return };
+            if marks.get(&bucket).is_some_and(|mark| event.seq <= *mark) {
+                expected.entry(bucket).or_default().add_event(&mut scratch, event, raw);
+            }
+        },
+        progress,
+    )?;
+    let state = match index {
+        Ok((marks, index)) if is_equal(&index, &marks, &expected).unwrap_or(false) => IndexState::Equal,
+        _ => IndexState::Differs,
+    };
+    Ok((report, state))
+}
+
+fn marks(index: &Index) -> Result<HashMap<BucketId, Seq>, IndexError> {
+    index.buckets().into_iter().map(|bucket| Ok((bucket, index.tree(bucket)?.mark()?))).collect()
+}
+
+fn is_equal(
+    index: &Index,
+    marks: &HashMap<BucketId, Seq>,
+    expected: &HashMap<BucketId, Digest>,
+) -> Result<bool, IndexError> {
+    for (bucket, mark) in marks {
+        // A bucket that the journal has forgotten has ended; the next start drops its tree.
+        let Some(expected) = expected.get(bucket) else { continue };
+        if index.tree(*bucket)?.scan(*mark, |_| {})? != *expected {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

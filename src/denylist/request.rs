@@ -1,0 +1,102 @@
+//! What may be asked of the core, and what becomes of it.
+
+use crate::clock::NumericDate;
+use crate::event::Seq;
+use crate::revocation::{Revocation, Unavailable};
+
+/// How the caller knows the `exp` of what it revokes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The caller says so: `lifetime_max_s` applies.
+    Asserted,
+    /// A verified signature says so; the token's `iat`, where it has one.
+    Verified {
+        /// The token's `iat`, rounded down.
+        iat: Option<NumericDate>,
+    },
+}
+
+/// One token to revoke.
+#[derive(Debug, Clone)]
+pub struct RevokeRequest {
+    /// What to revoke.
+    pub revocation: Revocation<'static>,
+    /// How its `exp` is known.
+    pub proof: Proof,
+}
+
+/// What became of one [`RevokeRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable: revoked until `ends_at`. Also when it was so before.
+    Stored {
+        /// The entry's place in the history.
+        seq: Seq,
+        /// Until when it lives.
+        ends_at: NumericDate,
+    },
+    /// The token has expired by itself; nothing was stored.
+    Expired,
+    /// A limit was passed; nothing was stored.
+    Refused(Refusal),
+}
+
+/// The limit that a well-formed request passed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The asserted `exp` lies too far ahead. 422.
+    #[error("`exp` lies {lifetime_s} s ahead; the limit tokens.lifetime_max_s is {limit_s} s")]
+    LifetimeTooLong {
+        /// Asked, seconds.
+        lifetime_s: i64,
+        /// Allowed, seconds.
+        limit_s: i64,
+    },
+    /// The entry was extended or restored too often. 422.
+    #[error("this entry was changed {limit} times, which is the limit limits.changes_per_entry_max")]
+    TooManyChanges {
+        /// Allowed.
+        limit: u32,
+    },
+    /// The share of the caller or its issuer is used up. 507.
+    #[error("{what} is full: the limit {name} is {limit}")]
+    Full {
+        /// Whose share.
+        what: &'static str,
+        /// The config key of the limit.
+        name: &'static str,
+        /// Its value.
+        limit: u64,
+    },
+}
+
+/// Nothing was written, or nobody knows whether it was: 503 in any case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The journal refused the write before its sync (disk full, too many files); writes resume by themselves.
+    #[error("the journal cannot be written at the moment")]
+    Refused,
+    /// The journal's sync failed; writes stop until a restart has verified it.
+    #[error("the journal failed; restart revokd to verify it")]
+    Failed,
+    /// Too many writes are waiting.
+    #[error("too many writes are waiting")]
+    Busy,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// What the write depends on cannot be read.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// Ended buckets dropped.
+    pub buckets: u64,
+    /// Records that went with them.
+    pub entries: u64,
+    /// Journal segments dropped or rewritten.
+    pub segments: u64,
+}

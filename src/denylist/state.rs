@@ -1,0 +1,297 @@
+//! What the threads of the core share, and how it looks from outside.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use super::bucket::Buckets;
+use super::filter::{FilterLoad, FrontFilter};
+use super::request::{PurgeReport, WriteError};
+use super::usage::ShareLimits;
+use crate::clock::{Clock, Now, NumericDate};
+use crate::event::{Change, Seq};
+use crate::index::Index;
+use crate::issuers::Issuers;
+use crate::journal;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::revocation::{Unavailable, Verdict};
+use crate::token::{Issuer, Key};
+
+/// What the core is told by the config.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Share of never-revoked ids for which the front filter says maybe, at its planned load.
+    pub false_positive_rate: f64,
+    /// Keys that the front filter is planned for at least.
+    pub capacity_min: usize,
+    /// Off: every check reads the index, with the same answers (promise 4).
+    pub filter_on: bool,
+    /// Entries that the index may be behind before writes wait for it.
+    pub overlay_entries_max: usize,
+    /// Writes that may wait for the writer.
+    pub waiting_writes_max: usize,
+    /// Reads of the index at a time.
+    pub reads_max: usize,
+    /// Deadline of a read of the index, milliseconds.
+    pub read_timeout_ms: u64,
+    /// Largest shares of one issuer or API key.
+    pub shares: ShareLimits,
+    /// How often one entry may be extended or restored.
+    pub changes_per_entry_max: u32,
+    /// The time is recorded at least this often, seconds, so that a restart finds a short gap.
+    pub heartbeat_s: i64,
+}
+
+/// Whether the journal takes writes.
+#[derive(Debug, Default)]
+pub(super) struct Writes(AtomicU8);
+
+impl Writes {
+    const OPEN: u8 = 0;
+    const REFUSED: u8 = 1;
+    const FAILED: u8 = 2;
+
+    pub(super) fn check(&self) -> Result<(), WriteError> {
+        match self.0.load(Ordering::Acquire) {
+            Self::OPEN => Ok(()),
+            Self::REFUSED => Err(WriteError::Refused),
+            _ => Err(WriteError::Failed),
+        }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::REFUSED
+    }
+
+    /// Refused writes may be tried again, failed ones may not.
+    pub(super) fn may_try(&self) -> Result<(), WriteError> {
+        self.check().or_else(|error| if error == WriteError::Refused { Ok(()) } else { Err(error) })
+    }
+
+    /// Gives whether they were open until now.
+    pub(super) fn refuse(&self) -> bool {
+        self.0.compare_exchange(Self::OPEN, Self::REFUSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Gives whether they were refused until now.
+    pub(super) fn resume(&self) -> bool {
+        self.0.compare_exchange(Self::REFUSED, Self::OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// For good: only a restart, which verifies the journal, takes this back.
+    pub(super) fn fail(&self) {
+        self.0.store(Self::FAILED, Ordering::Release);
+    }
+}
+
+/// How the core is, for probes and gauges.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Highest durable place in the history.
+    pub last_seq: Seq,
+    /// Records held, ended ones not yet purged included.
+    pub records: u64,
+    /// Records that the index has not taken in yet.
+    pub behind: usize,
+    /// Buckets held.
+    pub buckets: usize,
+    /// What the clock vouches for.
+    pub now: Now,
+    /// Age of the last purge, seconds by the clock's `earliest`; `None` before the first.
+    pub last_purge_age_s: Option<i64>,
+    /// Buckets dropped since start.
+    pub purged_buckets: u64,
+    /// Entries dropped since start.
+    pub purged_entries: u64,
+    /// Whether writes are taken, and if not, why.
+    pub writes: Result<(), WriteError>,
+    /// Whether the index takes entries in.
+    pub index_failed: bool,
+    /// Bytes of the index on disk, where it can say.
+    pub index_bytes: u64,
+    /// Journal figures after the last write.
+    pub journal: journal::Stats,
+    /// Load of the front filter.
+    pub filter: FilterLoad,
+    /// Memory of all bucket filters, bytes.
+    pub bucket_filter_bytes: u64,
+    /// The front filter said maybe and the index held nothing, since start.
+    pub false_positives: u64,
+    /// Verdicts asked, since start.
+    pub lookups: u64,
+    /// The front filter said maybe, since start.
+    pub maybes: u64,
+    /// Refills finished since start.
+    pub refills: u64,
+}
+
+/// Shared by the doors and the three threads.
+pub(super) struct State {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) issuers: Issuers,
+    pub(super) keys: Keys,
+    pub(super) front: FrontFilter,
+    pub(super) buckets: Buckets,
+    pub(super) index: Index,
+    pub(super) writes: Writes,
+    pub(super) metrics: Metrics,
+    lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
+    journal: RwLock<journal::Stats>,
+    index_failed: AtomicBool,
+    refill_forced: AtomicBool,
+    /// `i64::MIN` before the first.
+    last_purge: AtomicI64,
+    purged_buckets: AtomicU64,
+    purged_entries: AtomicU64,
+    false_positives: AtomicU64,
+    lookups: AtomicU64,
+    maybes: AtomicU64,
+    refills: AtomicU64,
+}
+
+/// What recovery has built when the state begins.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) issuers: Issuers,
+    pub(super) keys: Keys,
+    pub(super) front: FrontFilter,
+    pub(super) buckets: Buckets,
+    pub(super) index: Index,
+    pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
+    pub(super) journal: journal::Stats,
+    pub(super) metrics: Metrics,
+}
+
+impl State {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            clock: parts.clock,
+            issuers: parts.issuers,
+            keys: parts.keys,
+            front: parts.front,
+            buckets: parts.buckets,
+            index: parts.index,
+            writes: Writes::default(),
+            metrics: parts.metrics,
+            lifetimes: RwLock::new(parts.lifetimes),
+            journal: RwLock::new(parts.journal),
+            index_failed: AtomicBool::new(false),
+            refill_forced: AtomicBool::new(false),
+            last_purge: AtomicI64::new(i64::MIN),
+            purged_buckets: AtomicU64::new(0),
+            purged_entries: AtomicU64::new(0),
+            false_positives: AtomicU64::new(0),
+            lookups: AtomicU64::new(0),
+            maybes: AtomicU64::new(0),
+            refills: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the front filter knows that `key` was never revoked. One probe, no I/O.
+    #[inline]
+    pub(super) fn surely_good(&self, key: &Key) -> Result<bool, Unavailable> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        if !self.settings.filter_on {
+            return Ok(false);
+        }
+        Ok(!self.front.maybe(key).map_err(|_| Unavailable::Poisoned)?)
+    }
+
+    /// The verdict from overlay and index. Blocks on I/O.
+    pub(super) fn read(&self, key: &Key) -> Result<Verdict, Unavailable> {
+        self.maybes.fetch_add(1, Ordering::Relaxed);
+        let Some(found) = self.buckets.latest(key, self.settings.filter_on)? else {
+            self.false_positives.fetch_add(1, Ordering::Relaxed);
+            return Ok(Verdict::Good);
+        };
+        Ok(found.verdict(self.clock.now().earliest))
+    }
+
+    /// Folds in what is neither entry nor cutoff: keys and lifetimes.
+    pub(super) fn apply(&self, change: &Change<'_>) {
+        self.keys.apply(change);
+        if let Change::LifetimeRaised { issuer, lifetime_s } = change {
+            raise(&mut self.lifetimes.write().unwrap_or_else(PoisonError::into_inner), issuer, *lifetime_s);
+        }
+    }
+
+    /// Longest lifetime seen in a verified token of `issuer`, seconds; 0 if none was longer than configured.
+    pub(super) fn lifetime_of(&self, issuer: &Issuer<'static>) -> i64 {
+        self.lifetimes.read().unwrap_or_else(PoisonError::into_inner).get(issuer).copied().unwrap_or(0)
+    }
+
+    pub(super) fn index_failed(&self) -> bool {
+        self.index_failed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn fail_index(&self) {
+        self.index_failed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn force_refill(&self) {
+        self.refill_forced.store(true, Ordering::Release);
+    }
+
+    pub(super) fn take_forced_refill(&self) -> bool {
+        self.refill_forced.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn note_refill(&self, took: Duration) {
+        self.refills.fetch_add(1, Ordering::Relaxed);
+        self.metrics.filter.rebuild_duration.record(took);
+    }
+
+    /// Highest durable place in the history.
+    pub(super) fn last_seq(&self) -> Seq {
+        self.journal.read().unwrap_or_else(PoisonError::into_inner).last_seq
+    }
+
+    pub(super) fn note_journal(&self, stats: journal::Stats) {
+        *self.journal.write().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+
+    pub(super) fn note_purge(&self, report: &PurgeReport) {
+        self.last_purge.store(self.clock.now().earliest.0, Ordering::Relaxed);
+        self.purged_buckets.fetch_add(report.buckets, Ordering::Relaxed);
+        self.purged_entries.fetch_add(report.entries, Ordering::Relaxed);
+        self.metrics.purge.entries.increment(report.entries);
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner).to_owned();
+        let now = self.clock.now();
+        let last_purge = self.last_purge.load(Ordering::Relaxed);
+        let buckets = self.buckets.all();
+        Status {
+            last_seq: journal.last_seq,
+            records: self.buckets.records(),
+            behind: self.buckets.behind(),
+            buckets: buckets.len(),
+            now,
+            last_purge_age_s: (last_purge != i64::MIN).then(|| now.earliest.since(NumericDate(last_purge))),
+            purged_buckets: self.purged_buckets.load(Ordering::Relaxed),
+            purged_entries: self.purged_entries.load(Ordering::Relaxed),
+            writes: self.writes.check(),
+            index_failed: self.index_failed(),
+            index_bytes: self.index.size_bytes().unwrap_or(0),
+            journal,
+            filter: self.front.load(),
+            bucket_filter_bytes: buckets.iter().map(|bucket| bucket.filter_bytes()).sum(),
+            false_positives: self.false_positives.load(Ordering::Relaxed),
+            lookups: self.lookups.load(Ordering::Relaxed),
+            maybes: self.maybes.load(Ordering::Relaxed),
+            refills: self.refills.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Raises the longest lifetime seen of `issuer`.
+pub(super) fn raise(longest: &mut HashMap<Issuer<'static>, i64>, issuer: &Issuer<'_>, lifetime_s: i64) {
+    let known = longest.entry(issuer.clone().into_owned()).or_default();
+    *known = lifetime_s.max(*known);
+}

@@ -1,0 +1,105 @@
+//! Who uses how much of the store (promise 11): entries and journal bytes, for each issuer and each API key.
+
+use std::collections::HashMap;
+
+use super::request::Refusal;
+use crate::event::{Change, Event};
+use crate::revocation::BucketId;
+
+/// Largest shares; the same for every issuer and every API key.
+#[derive(Debug, Clone, Copy)]
+pub struct ShareLimits {
+    /// Entries held.
+    pub entries_max: u64,
+    /// Journal bytes held by those entries.
+    pub journal_bytes_max: u64,
+}
+
+/// One tenth of each limit is kept for admins: a flood must not stop the answer to it.
+const RESERVED: u64 = 10;
+
+/// Whose share it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Issuer(Box<str>),
+    ApiKey(Box<str>),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    entries: u64,
+    bytes: u64,
+}
+
+/// The shares in use, by bucket, so that they end with it.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    totals: HashMap<Holder, Share>,
+    by_bucket: HashMap<BucketId, HashMap<Holder, Share>>,
+}
+
+/// The holders of one event's share.
+fn holders(event: &Event<'_>) -> impl Iterator<Item = Holder> {
+    let issuer = match &event.change {
+        Change::Revoked(revocation) => Some(&revocation.issuer),
+        Change::Restored { issuer, .. } => Some(issuer),
+        Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => None,
+    };
+    let actor = (!event.origin.actor.is_empty()).then(|| Holder::ApiKey(event.origin.actor.as_ref().into()));
+    issuer.map(|issuer| Holder::Issuer(issuer.as_str().into())).into_iter().chain(actor)
+}
+
+impl Usage {
+    /// Counts an event of `bytes` bytes that went into `bucket`.
+    pub(super) fn add(&mut self, bucket: BucketId, event: &Event<'_>, bytes: usize) {
+        for holder in holders(event) {
+            let of_bucket = self.by_bucket.entry(bucket).or_default().entry(holder.clone()).or_default();
+            for share in [of_bucket, self.totals.entry(holder).or_default()] {
+                share.entries += 1;
+                share.bytes += bytes as u64;
+            }
+        }
+    }
+
+    /// Gives back what `bucket` held.
+    pub(super) fn forget(&mut self, bucket: BucketId) {
+        for (holder, gone) in self.by_bucket.remove(&bucket).unwrap_or_default() {
+            if let Some(total) = self.totals.get_mut(&holder) {
+                total.entries = total.entries.saturating_sub(gone.entries);
+                total.bytes = total.bytes.saturating_sub(gone.bytes);
+                if total.entries == 0 {
+                    self.totals.remove(&holder);
+                }
+            }
+        }
+    }
+
+    /// Whether the holders of `event` may add it.
+    pub(super) fn admit(&self, event: &Event<'_>, limits: ShareLimits, admin: bool) -> Result<(), Refusal> {
+        let usable = |limit: u64| if admin { limit } else { limit - limit / RESERVED };
+        for holder in holders(event) {
+            let what = match holder {
+                Holder::Issuer(_) => "the share of this issuer",
+                Holder::ApiKey(_) => "the share of this API key",
+            };
+            let share = self.totals.get(&holder).copied().unwrap_or_default();
+            for (used, limit, name) in [
+                (share.entries, limits.entries_max, "limits.entries_max"),
+                (share.bytes, limits.journal_bytes_max, "limits.journal_bytes_max"),
+            ] {
+                if used >= usable(limit) {
+                    return Err(Refusal::Full { what, name, limit: usable(limit) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The issuers that hold entries.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.totals.iter().filter_map(|(holder, share)| match holder {
+            Holder::Issuer(name) => Some((name.as_ref(), share.entries)),
+            Holder::ApiKey(_) => None,
+        })
+    }
+}

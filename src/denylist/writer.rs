@@ -1,0 +1,300 @@
+//! The one writer: takes what waits, decides, writes one frame, syncs, then index overlay, filters, answers.
+//!
+//! Promises 1 and 2 are kept here. The thread owns the journal; nothing else changes the state of the denylist.
+
+mod chain;
+mod purge;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use self::chain::Chain;
+use self::purge::Purge;
+use super::bucket::Bucket;
+use super::filter::BucketFilter;
+use super::group::Group;
+use super::indexer;
+use super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use super::state::State;
+use super::usage::Usage;
+use crate::clock::NumericDate;
+use crate::event::{Change, Event, Origin, Seq};
+use crate::journal::{self, AppendError, Journal};
+use crate::revocation::{BucketId, Unavailable};
+
+/// Requests that one group takes at the most; bounds the frame and the wait of the first in it.
+const GROUP_REQUESTS_MAX: usize = 4_096;
+
+/// After this long without writes the last frame is closed by an empty one, so that rot in it is told from a torn
+/// write.
+const CLOSE_AFTER: Duration = Duration::from_secs(1);
+
+/// What the writer is asked.
+pub(super) enum Command {
+    /// Revoke tokens.
+    Revoke(Ask),
+    /// Journal a change that is no entry (an API key).
+    Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
+    /// Drop what has ended.
+    Purge { reply: Reply<PurgeReport> },
+    /// Answer once everything asked before has been done (`filter.rs`: the refill's barrier).
+    Barrier { reply: Reply<()> },
+    /// Close the journal and end.
+    Stop,
+}
+
+/// One call of [`super::Denylist::revoke`].
+pub(super) struct Ask {
+    pub(super) requests: Vec<RevokeRequest>,
+    pub(super) origin: Origin<'static>,
+    pub(super) admin: bool,
+    pub(super) reply: Reply<Vec<Outcome>>,
+}
+
+/// Where an answer goes; a caller that no longer waits is no error.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+
+/// The writer thread's own.
+pub struct Writer {
+    state: Arc<State>,
+    journal: Journal,
+    commands: Receiver<Command>,
+    indexer: std::sync::mpsc::Sender<indexer::Command>,
+    refill: std::sync::mpsc::SyncSender<()>,
+    usage: Usage,
+    frame: journal::Group,
+    /// Events have been written since the last empty frame.
+    open_frame: bool,
+    last_recorded: NumericDate,
+    purge: Option<Purge>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        state: Arc<State>,
+        journal: Journal,
+        commands: Receiver<Command>,
+        indexer: std::sync::mpsc::Sender<indexer::Command>,
+        refill: std::sync::mpsc::SyncSender<()>,
+        usage: Usage,
+    ) -> Self {
+        let last_recorded = state.clock.now().earliest;
+        let frame = journal::Group::new();
+        Self { state, journal, commands, indexer, refill, usage, frame, open_frame: false, last_recorded, purge: None }
+    }
+
+    /// Serves until told to stop, then closes the journal. To be run on a thread of its own.
+    pub fn run(mut self) {
+        // Every start is recorded, so that the next one can hold its clock against it.
+        self.close_frame();
+        loop {
+            let command = match self.next() {
+                Ok(command) => command,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.idle();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            match self.serve(command) {
+                Some(Command::Purge { reply }) => self.begin_purge(reply),
+                Some(Command::Barrier { reply }) => drop(reply.send(Ok(()))),
+                Some(Command::Stop) => break,
+                Some(Command::Revoke(_) | Command::Record { .. }) | None => {}
+            }
+            self.purge_step();
+        }
+        let now = self.state.clock.now().earliest;
+        if let Err(error) = self.journal.close(now) {
+            tracing::error!(error = %Chain(&error), "the journal could not be closed; all that was acknowledged is durable");
+        }
+        // The indexer drains what is left, which is not needed but spares the next start the replay.
+        let _ = self.indexer.send(indexer::Command::Stop);
+    }
+
+    fn next(&mut self) -> Result<Command, RecvTimeoutError> {
+        if self.purge.is_none() {
+            return self.commands.recv_timeout(CLOSE_AFTER);
+        }
+        match self.commands.try_recv() {
+            Ok(command) => Ok(command),
+            Err(TryRecvError::Empty) => {
+                self.purge_step();
+                self.commands.recv_timeout(Duration::from_millis(1))
+            }
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Serves `command` and all writes that wait behind it as one group; gives back what is no write.
+    fn serve(&mut self, command: Command) -> Option<Command> {
+        self.wait_for_index();
+        let mut group = Group::new(&self.state, &self.usage, self.state.last_seq());
+        let mut next = Some(command);
+        let mut other = None;
+        while let Some(command) = next {
+            match command {
+                Command::Revoke(ask) => group.revoke(ask),
+                Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
+                command => {
+                    other = Some(command);
+                    break;
+                }
+            }
+            next = if group.len() < GROUP_REQUESTS_MAX { self.commands.try_recv().ok() } else { None };
+        }
+        let (events, answers) = group.finish();
+        let written = self.commit(&events);
+        answers.send(&written);
+        self.ask_for_refill();
+        other
+    }
+
+    /// Journal, then index overlay, then filters (promise 2). An empty slice costs nothing. What does not fit into one
+    /// frame goes into several; if a later one fails, the earlier ones are durable and taken in all the same.
+    fn commit(&mut self, mut events: &[Pending]) -> Result<(), WriteError> {
+        while !events.is_empty() {
+            let mut taken = 0;
+            self.frame.clear();
+            for pending in events {
+                let event = Event::decode(&pending.raw).map_err(|_| WriteError::Failed)?;
+                match self.frame.push_encoded(&pending.raw, &event) {
+                    Ok(()) => taken += 1,
+                    Err(_full) if taken > 0 => break,
+                    Err(error) => {
+                        tracing::error!(%error, "an event fits into no frame");
+                        return Err(WriteError::Refused);
+                    }
+                }
+            }
+            self.append()?;
+            self.open_frame = true;
+            let (durable, rest) = events.split_at(taken);
+            self.publish(durable).inspect_err(|error| {
+                // The journal has the events and the memory may not: only a restart makes them one again.
+                tracing::error!(%error, "an event is durable but could not be taken in; restart revokd");
+                self.state.writes.fail();
+            })?;
+            events = rest;
+        }
+        Ok(())
+    }
+
+    fn ask_for_refill(&self) {
+        if self.state.front.wants_refill(usize::try_from(self.state.buckets.records()).unwrap_or(usize::MAX)) {
+            // Full means that a refill is asked for already.
+            let _ = self.refill.try_send(());
+        }
+    }
+
+    /// Appends the frame at hand.
+    fn append(&mut self) -> Result<(), WriteError> {
+        self.state.writes.may_try()?;
+        let now = self.state.clock.now().earliest;
+        let began = Instant::now();
+        let appended = self.journal.append(now, &mut self.frame);
+        self.state.metrics.store.sync_duration.record(began.elapsed());
+        match &appended {
+            Ok(()) => {
+                self.last_recorded = now;
+                self.state.note_journal(self.journal.stats(now));
+            }
+            Err(error) => self.note_failure(error),
+        }
+        if appended.is_ok() && self.state.writes.resume() {
+            tracing::info!("the journal can be written again");
+        }
+        appended.map_err(|error| match error {
+            AppendError::Refused { .. } => WriteError::Refused,
+            AppendError::Failed { .. } => WriteError::Failed,
+        })
+    }
+
+    fn note_failure(&self, error: &AppendError) {
+        match error {
+            AppendError::Refused { .. } => {
+                self.state.metrics.store.errors.write.increment(1);
+                if self.state.writes.refuse() {
+                    tracing::error!(error = %Chain(error), "writes are refused, and resume by themselves");
+                }
+            }
+            AppendError::Failed { .. } => {
+                self.state.metrics.store.errors.sync.increment(1);
+                tracing::error!(error = %Chain(error), "writes stop until a restart has verified the journal");
+                self.state.writes.fail();
+            }
+        }
+    }
+
+    /// Makes durable events visible: overlay and bucket filter, then every front filter of the set.
+    fn publish(&mut self, events: &[Pending]) -> Result<(), Unavailable> {
+        let mut keys = Vec::with_capacity(events.len());
+        for pending in events {
+            let event = Event::decode(&pending.raw).map_err(|_| Unavailable::Index)?;
+            self.state.apply(&event.change);
+            let Some((key, bucket)) = event.entry() else { continue };
+            let bucket = match self.state.buckets.get(bucket) {
+                Some(bucket) => bucket,
+                None => self.new_bucket(bucket)?,
+            };
+            self.usage.add(bucket.id, &event, pending.raw.len());
+            self.state.metrics.revocations.by(event.origin.source).increment(1);
+            self.state.buckets.add_behind(1);
+            bucket.insert(key, pending.seq, pending.raw.clone())?;
+            keys.push(key);
+        }
+        self.state.front.insert(&keys).map_err(|_| Unavailable::Poisoned)?;
+        if !keys.is_empty() {
+            let _ = self.indexer.send(indexer::Command::Drain);
+        }
+        Ok(())
+    }
+
+    fn new_bucket(&mut self, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
+        // An admin may have set the clock back by any amount: a withdrawn bucket may be needed again, and its old tree
+        // must be gone first.
+        if let Some(drops) = self.purge.as_mut().and_then(|purge| purge.drops.take()) {
+            let _ = drops.blocking_recv();
+        }
+        let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
+        let bucket = Arc::new(Bucket::new(id, filter));
+        self.state.buckets.publish(bucket.clone());
+        Ok(bucket)
+    }
+
+    /// Waits while the index is so far behind that the overlay is at its limit.
+    fn wait_for_index(&self) {
+        while self.state.buckets.behind() >= self.state.settings.overlay_entries_max {
+            if self.state.index_failed() {
+                self.state.writes.fail();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A second without commands: close the last frame, try whether refused writes go again, record the time.
+    fn idle(&mut self) {
+        let age_s = self.state.clock.now().earliest.since(self.last_recorded);
+        if self.open_frame || self.state.writes.is_refused() || age_s >= self.state.settings.heartbeat_s {
+            self.close_frame();
+        }
+    }
+
+    /// Appends an empty frame: it proves that the one before is whole, and records the time.
+    fn close_frame(&mut self) {
+        self.frame.clear();
+        if self.append().is_ok() {
+            self.open_frame = false;
+        }
+    }
+}
+
+/// An event of a group that is not durable yet.
+pub(super) struct Pending {
+    pub(super) seq: Seq,
+    pub(super) raw: Arc<[u8]>,
+}

@@ -1,0 +1,84 @@
+//! The writer's purge: withdraws ended buckets at once, and reclaims the journal in short steps between groups.
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::super::indexer;
+use super::super::request::{PurgeReport, WriteError};
+use super::{Chain, Reply, Writer};
+use crate::journal::{JournalError, Reclaimed};
+
+/// A purge under way: buckets are withdrawn, the journal is reclaimed in steps between groups.
+pub(super) struct Purge {
+    report: PurgeReport,
+    replies: Vec<Reply<PurgeReport>>,
+    pub(super) drops: Option<oneshot::Receiver<()>>,
+    began: Instant,
+}
+
+impl Writer {
+    /// Withdraws ended buckets and hands them to the indexer, which drops their trees once nobody reads them.
+    pub(super) fn begin_purge(&mut self, reply: Reply<PurgeReport>) {
+        if let Some(purge) = &mut self.purge {
+            purge.replies.push(reply);
+            return;
+        }
+        let ended = self.state.buckets.withdraw_ended(self.state.clock.forgettable());
+        let report = PurgeReport {
+            buckets: ended.len() as u64,
+            entries: ended.iter().map(|bucket| bucket.records()).sum(),
+            segments: 0,
+        };
+        for bucket in &ended {
+            self.usage.forget(bucket.id);
+        }
+        let (done, drops) = oneshot::channel();
+        let _ = self.indexer.send(indexer::Command::Drop { buckets: ended, done });
+        self.purge = Some(Purge { report, replies: vec![reply], drops: Some(drops), began: Instant::now() });
+    }
+
+    /// One short step of the purge under way: a segment dropped or part of one rewritten. Answers when all is done.
+    pub(super) fn purge_step(&mut self) {
+        let Some(mut purge) = self.purge.take() else { return };
+        let forgettable = self.state.clock.forgettable();
+        let may_write = self.state.writes.may_try().is_ok();
+        let reclaimed = if may_write { self.journal.reclaim(forgettable) } else { Ok(Reclaimed::default()) };
+        let failed = match reclaimed {
+            Ok(reclaimed) => {
+                purge.report.segments += reclaimed.segments as u64;
+                if reclaimed.more {
+                    self.purge = Some(purge);
+                    return;
+                }
+                None
+            }
+            Err(error) => {
+                if let JournalError::Write(error) = &error {
+                    self.note_failure(error);
+                }
+                tracing::error!(error = %Chain(&error), "the journal stays as large as it is until the next purge");
+                Some(WriteError::Refused)
+            }
+        };
+        if let Some(drops) = &mut purge.drops
+            && matches!(drops.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+        {
+            self.purge = Some(purge);
+            return;
+        }
+        self.state.note_journal(self.journal.stats(self.state.clock.now().earliest));
+        let metrics = &self.state.metrics.purge;
+        metrics.duration.record(purge.began.elapsed());
+        if failed.is_none() {
+            metrics.ok.increment(1);
+            self.state.note_purge(&purge.report);
+        } else {
+            metrics.failed.increment(1);
+            self.state.metrics.store.errors.purge.increment(1);
+        }
+        for reply in purge.replies {
+            let _ = reply.send(failed.clone().map_or(Ok(purge.report), Err));
+        }
+    }
+}

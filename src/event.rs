@@ -1,0 +1,167 @@
+//! A change, and its versioned bytes: what the journal keeps and the index holds (promise 8).
+//!
+//! An event holds all that its fold needs, so replay never consults today's config or clock. Its bytes are described
+//! in `docs/STORAGE.md`; an unknown version or kind is refused by name (promise 13).
+
+mod codec;
+
+use std::borrow::Cow;
+
+use crate::clock::NumericDate;
+use crate::revocation::{BucketId, Reason, Revocation};
+use crate::token::{Issuer, Jti, Key};
+
+pub use codec::DecodeError;
+
+/// An event's place in the totally ordered history of this node; the first event has 1.
+pub type Seq = u64;
+
+/// Who caused a change and how it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Id of the API key that asked; empty for revokd itself.
+    pub actor: Cow<'a, str>,
+    /// The door it came through.
+    pub source: Source,
+    /// Request id, for finding the access log's line.
+    pub request_id: Cow<'a, str>,
+}
+
+impl Origin<'_> {
+    /// The origin of what revokd does of its own accord.
+    pub const INTERNAL: Origin<'static> =
+        Origin { actor: Cow::Borrowed(""), source: Source::Internal, request_id: Cow::Borrowed("") };
+
+    /// The same origin, owning its bytes.
+    #[must_use]
+    pub fn into_owned(self) -> Origin<'static> {
+        Origin {
+            actor: Cow::Owned(self.actor.into_owned()),
+            source: self.source,
+            request_id: Cow::Owned(self.request_id.into_owned()),
+        }
+    }
+}
+
+/// The door through which a change came in. The numbers are part of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Source {
+    /// revokd itself.
+    Internal = 0,
+    /// The REST API.
+    Api = 1,
+    /// The command line, offline.
+    Cli = 2,
+}
+
+impl Source {
+    /// The source's label in metrics and listings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Api => "api",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// One change with its place, time, retention and origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Place in the history.
+    pub seq: Seq,
+    /// The clock's `earliest` when the event was made.
+    pub recorded_at: NumericDate,
+    /// Until when the event matters, inclusive; never judged anew.
+    pub ends_at: NumericDate,
+    /// Who and how.
+    pub origin: Origin<'a>,
+    /// What.
+    pub change: Change<'a>,
+}
+
+/// What an event changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// A token is revoked, or its revocation extended.
+    Revoked(Revocation<'a>),
+    /// A revocation is taken back; `ends_at` of the event is the furthest end ever recorded for its key.
+    Restored {
+        /// Issuer of the token.
+        issuer: Issuer<'a>,
+        /// The token.
+        jti: Jti<'a>,
+        /// Why.
+        reason: Option<Reason<'a>>,
+    },
+    /// An API key exists from now on.
+    KeyCreated(ApiKeyRecord<'a>),
+    /// An API key is refused from now on.
+    KeyRevoked {
+        /// The key's id.
+        id: Cow<'a, str>,
+    },
+    /// An issuer was seen to make tokens that live longer than configured: its cutoffs must be kept as long.
+    LifetimeRaised {
+        /// The issuer.
+        issuer: Issuer<'a>,
+        /// `exp - iat` of the token seen, seconds.
+        lifetime_s: i64,
+    },
+}
+
+/// What is kept of an API key: never the key itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKeyRecord<'a> {
+    /// Public id of the key, part of the key itself.
+    pub id: Cow<'a, str>,
+    /// SHA-256 of the key's secret part.
+    pub secret_sha256: [u8; 32],
+    /// Bit set of the scopes, see `keys.rs`.
+    pub scopes: u8,
+    /// What the key is for, in its creator's words.
+    pub label: Cow<'a, str>,
+}
+
+impl std::fmt::Debug for ApiKeyRecord<'_> {
+    /// Leaves the hash out (promise 12).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKeyRecord").field("id", &self.id).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Appends the event's bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        codec::encode(self, out);
+    }
+
+    /// The event that `bytes` hold; borrows its strings from them.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for an unknown version or kind, a value beyond its limits, or bytes too few or too many.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes)
+    }
+
+    /// Key and bucket of the entry that the event makes in the index, if it makes one there: only revocations and
+    /// restores do.
+    #[must_use]
+    pub fn entry(&self) -> Option<(Key, BucketId)> {
+        let key = match &self.change {
+            Change::Revoked(revocation) => revocation.key(),
+            Change::Restored { issuer, jti, .. } => Key::of_token(issuer, jti),
+            Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => return None,
+        };
+        Some((key, BucketId::of(self.recorded_at, self.ends_at)))
+    }
+
+    /// The first instant at which the journal may forget the event: the end of its bucket, so that journal and index
+    /// forget by the same rule.
+    #[must_use]
+    pub fn kept_until(&self) -> NumericDate {
+        BucketId::of(self.recorded_at, self.ends_at).end()
+    }
+}

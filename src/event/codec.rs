@@ -1,0 +1,260 @@
+//! The bytes of an event, version 1: fixed fields little-endian, then length-prefixed strings in a fixed order.
+
+use std::borrow::Cow;
+
+use super::{ApiKeyRecord, Change, Event, Origin, Source};
+use crate::clock::NumericDate;
+use crate::revocation::{Reason, Revocation};
+use crate::token::{Issuer, Jti, Subject};
+
+/// The version that this build writes, and the only one it reads.
+const VERSION: u8 = 1;
+
+/// Stands for a string that is absent.
+const ABSENT: u16 = u16::MAX;
+
+/// Why bytes are no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by another version of revokd.
+    #[error("event format version {0} is unknown; this build reads version {VERSION}")]
+    Version(u8),
+    /// A kind of change that this build does not know.
+    #[error("event kind {0} is unknown")]
+    Kind(u8),
+    /// A source that this build does not know.
+    #[error("event source {0} is unknown")]
+    Source(u8),
+    /// The bytes end before the event does.
+    #[error("the event ends too early")]
+    Short,
+    /// Bytes are left over after the event.
+    #[error("{0} bytes follow the event")]
+    Long(usize),
+    /// A value that no writer would have let in.
+    #[error("the event's {0} is beyond its limits")]
+    Value(&'static str),
+}
+
+mod kind {
+    pub(super) const REVOKED: u8 = 1;
+    pub(super) const RESTORED: u8 = 2;
+    pub(super) const KEY_CREATED: u8 = 3;
+    pub(super) const KEY_REVOKED: u8 = 4;
+    pub(super) const LIFETIME_RAISED: u8 = 5;
+}
+
+pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    out.push(match event.change {
+        Change::Revoked(_) => kind::REVOKED,
+        Change::Restored { .. } => kind::RESTORED,
+        Change::KeyCreated(_) => kind::KEY_CREATED,
+        Change::KeyRevoked { .. } => kind::KEY_REVOKED,
+        Change::LifetimeRaised { .. } => kind::LIFETIME_RAISED,
+    });
+    out.push(event.origin.source as u8);
+    out.extend_from_slice(&event.seq.to_le_bytes());
+    out.extend_from_slice(&event.recorded_at.0.to_le_bytes());
+    out.extend_from_slice(&event.ends_at.0.to_le_bytes());
+    put_str(out, Some(&event.origin.actor));
+    put_str(out, Some(&event.origin.request_id));
+    match &event.change {
+        Change::Revoked(revocation) => {
+            out.extend_from_slice(&revocation.exp.0.to_le_bytes());
+            put_str(out, Some(revocation.issuer.as_str()));
+            put_str(out, Some(revocation.jti.as_str()));
+            put_str(out, revocation.sub.as_ref().map(Subject::as_str));
+            put_str(out, revocation.reason.as_ref().map(Reason::as_str));
+        }
+        Change::Restored { issuer, jti, reason } => {
+            put_str(out, Some(issuer.as_str()));
+            put_str(out, Some(jti.as_str()));
+            put_str(out, reason.as_ref().map(Reason::as_str));
+        }
+        Change::KeyCreated(record) => {
+            out.push(record.scopes);
+            out.extend_from_slice(&record.secret_sha256);
+            put_str(out, Some(&record.id));
+            put_str(out, Some(&record.label));
+        }
+        Change::KeyRevoked { id } => put_str(out, Some(id)),
+        Change::LifetimeRaised { issuer, lifetime_s } => {
+            out.extend_from_slice(&lifetime_s.to_le_bytes());
+            put_str(out, Some(issuer.as_str()));
+        }
+    }
+}
+
+/// Strings in events are far below 65,535 bytes: claims, reasons and ids have limits of their own.
+fn put_str(out: &mut Vec<u8>, text: Option<&str>) {
+    let Some(text) = text else {
+        out.extend_from_slice(&ABSENT.to_le_bytes());
+        return;
+    };
+    let len = u16::try_from(text.len()).ok().filter(|len| *len != ABSENT);
+    debug_assert!(len.is_some(), "a string of {} bytes got into an event", text.len());
+    out.extend_from_slice(&len.unwrap_or(0).to_le_bytes());
+    if len.is_some() {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
+    let mut reader = Reader(bytes);
+    let version = reader.byte()?;
+    if version != VERSION {
+        return Err(DecodeError::Version(version));
+    }
+    let kind = reader.byte()?;
+    let source = match reader.byte()? {
+        0 => Source::Internal,
+        1 => Source::Api,
+        2 => Source::Cli,
+        other => return Err(DecodeError::Source(other)),
+    };
+    let seq = u64::from_le_bytes(reader.array()?);
+    let recorded_at = reader.date()?;
+    let ends_at = reader.date()?;
+    let origin = Origin { actor: reader.text("actor")?, source, request_id: reader.text("request id")? };
+    let change = match kind {
+        kind::REVOKED => Change::Revoked(Revocation {
+            exp: reader.date()?,
+            issuer: reader.issuer()?,
+            jti: reader.jti()?,
+            sub: match reader.optional("sub")? {
+                Some(text) => Some(Subject::parse(text).map_err(|_| DecodeError::Value("sub"))?),
+                None => None,
+            },
+            reason: reader.reason()?,
+        }),
+        kind::RESTORED => Change::Restored { issuer: reader.issuer()?, jti: reader.jti()?, reason: reader.reason()? },
+        kind::KEY_CREATED => Change::KeyCreated(ApiKeyRecord {
+            scopes: reader.byte()?,
+            secret_sha256: reader.array()?,
+            id: reader.text("key id")?,
+            label: reader.text("label")?,
+        }),
+        kind::KEY_REVOKED => Change::KeyRevoked { id: reader.text("key id")? },
+        kind::LIFETIME_RAISED => {
+            Change::LifetimeRaised { lifetime_s: i64::from_le_bytes(reader.array()?), issuer: reader.issuer()? }
+        }
+        other => return Err(DecodeError::Kind(other)),
+    };
+    match reader.0.len() {
+        0 => Ok(Event { seq, recorded_at, ends_at, origin, change }),
+        left => Err(DecodeError::Long(left)),
+    }
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let (head, tail) = self.0.split_at_checked(len).ok_or(DecodeError::Short)?;
+        self.0 = tail;
+        Ok(head)
+    }
+
+    fn byte(&mut self) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        self.take(N)?.try_into().map_err(|_| DecodeError::Short)
+    }
+
+    fn date(&mut self) -> Result<NumericDate, DecodeError> {
+        Ok(NumericDate(i64::from_le_bytes(self.array()?)))
+    }
+
+    fn optional(&mut self, name: &'static str) -> Result<Option<&'a str>, DecodeError> {
+        match u16::from_le_bytes(self.array()?) {
+            ABSENT => Ok(None),
+            len => {
+                let bytes = self.take(usize::from(len))?;
+                std::str::from_utf8(bytes).map(Some).map_err(|_| DecodeError::Value(name))
+            }
+        }
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<Cow<'a, str>, DecodeError> {
+        self.optional(name)?.map(Cow::Borrowed).ok_or(DecodeError::Value(name))
+    }
+
+    fn issuer(&mut self) -> Result<Issuer<'a>, DecodeError> {
+        Issuer::parse(self.text("iss")?).map_err(|_| DecodeError::Value("iss"))
+    }
+
+    fn jti(&mut self) -> Result<Jti<'a>, DecodeError> {
+        Jti::parse(self.text("jti")?).map_err(|_| DecodeError::Value("jti"))
+    }
+
+    fn reason(&mut self) -> Result<Option<Reason<'a>>, DecodeError> {
+        self.optional("reason")?.map(|text| Reason::parse(text).map_err(|_| DecodeError::Value("reason"))).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn change() -> impl Strategy<Value = Change<'static>> {
+        let text = |len: usize| proptest::collection::vec(any::<char>(), 1..len).prop_map(String::from_iter);
+        let reason = proptest::option::of(text(40).prop_map(|text| Reason::parse(text).unwrap()));
+        let revoked = (text(200), text(200), proptest::option::of(text(200)), any::<i64>(), reason).prop_map(
+            |(issuer, jti, sub, exp, reason)| {
+                Change::Revoked(Revocation {
+                    issuer: Issuer::parse(issuer).unwrap(),
+                    jti: Jti::parse(jti).unwrap(),
+                    sub: sub.map(|sub| Subject::parse(sub).unwrap()),
+                    exp: NumericDate(exp),
+                    reason,
+                })
+            },
+        );
+        let restored = text(100).prop_map(|jti| Change::Restored {
+            issuer: Issuer::NAMELESS,
+            jti: Jti::parse(jti).unwrap(),
+            reason: None,
+        });
+        let created = (any::<[u8; 32]>(), any::<u8>()).prop_map(|(secret_sha256, scopes)| {
+            Change::KeyCreated(ApiKeyRecord { id: "0123".into(), secret_sha256, scopes, label: "ci".into() })
+        });
+        let raised = any::<i64>()
+            .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
+        prop_oneof![revoked, restored, created, raised, Just(Change::KeyRevoked { id: "0123".into() })]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(change in change(), seq: u64, recorded: i64, ends: i64) {
+            let event = Event {
+                seq,
+                recorded_at: NumericDate(recorded),
+                ends_at: NumericDate(ends),
+                origin: Origin { actor: "0a1b".into(), source: Source::Api, request_id: "r-1".into() },
+                change,
+            };
+            let mut bytes = Vec::new();
+            event.encode(&mut bytes);
+            prop_assert_eq!(Event::decode(&bytes), Ok(event));
+            prop_assert_eq!(Event::decode(&bytes[..bytes.len() - 1]).unwrap_err(), DecodeError::Short);
+            bytes.push(0);
+            prop_assert_eq!(Event::decode(&bytes).unwrap_err(), DecodeError::Long(1));
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_decoded(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Event::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_named() {
+        assert_eq!(Event::decode(&[9, 1, 0]), Err(DecodeError::Version(9)));
+    }
+}

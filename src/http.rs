@@ -1,0 +1,207 @@
+//! The REST door: every route with its scope, and what every request passes through, on one screen.
+//!
+//! A request passes [`service`], which gives it an id and a time (`trace`), then its row of [`ROUTES`], whose guard
+//! (`auth`) looks at the key before anything else is read, then its endpoint, one file each. Whatever goes wrong
+//! becomes an `error::ApiError`, which alone picks status codes. Entry, body and connection limits of the listener are
+//! `listener.rs`'s.
+
+mod auth;
+mod check;
+mod check_many;
+mod error;
+mod extract;
+mod gate;
+mod in_flight;
+pub mod listener;
+pub mod openapi;
+mod probes;
+mod purge;
+mod revocations;
+mod revoke;
+mod revoke_many;
+mod trace;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::http::{Method, Request};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+use tower::{Service, service_fn};
+
+use crate::denylist::Denylist;
+use crate::keys::{Caller, Scope, Scopes};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::token::Selector;
+use crate::verifier::Verifier;
+use error::ApiError;
+pub use gate::Gate;
+use in_flight::InFlight;
+use trace::Trace;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// Callers whose key has the scope.
+    Needs(Scope),
+}
+
+/// One row of the route table.
+pub struct Route {
+    /// The one method of the row. Open rows answer to HEAD too.
+    pub method: Method,
+    /// The path, as axum and OpenAPI write it.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    endpoint: fn() -> MethodRouter<Arc<Http>>,
+}
+
+const OPEN: Access = Access::Open;
+const REVOKE: Access = Access::Needs(Scope::Revoke);
+const CHECK: Access = Access::Needs(Scope::Check);
+const ADMIN: Access = Access::Needs(Scope::Admin);
+
+/// Every route there is.
+#[rustfmt::skip]
+pub static ROUTES: [Route; 11] = [
+    Route { method: Method::POST, path: "/revoke",           access: REVOKE, endpoint: || post(revoke::revoke) },
+    Route { method: Method::GET,  path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
+    Route { method: Method::GET,  path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
+    Route { method: Method::POST, path: "/check",            access: CHECK,  endpoint: || post(check_many::check) },
+    Route { method: Method::GET,  path: "/revocations",      access: ADMIN,  endpoint: || get(revocations::list) },
+    Route { method: Method::GET,  path: "/revocations/{id}", access: ADMIN,  endpoint: || get(revocations::show) },
+    Route { method: Method::POST, path: "/purge",            access: ADMIN,  endpoint: || post(purge::purge) },
+    Route { method: Method::GET,  path: "/livez",            access: OPEN,   endpoint: || get(probes::livez) },
+    Route { method: Method::GET,  path: "/readyz",           access: OPEN,   endpoint: || get(probes::readyz) },
+    Route { method: Method::GET,  path: "/metrics",          access: OPEN,   endpoint: || get(probes::metrics) },
+    Route { method: Method::GET,  path: "/openapi.json",     access: OPEN,   endpoint: || get(openapi::description) },
+];
+
+/// The limits and habits of the door; each is the config key of the same name unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Longest JSON body (`limits.body_bytes_max`).
+    pub body_bytes_max: usize,
+    /// Longest NDJSON body, which is never held whole (`limits.ndjson_bytes_max`).
+    pub ndjson_bytes_max: usize,
+    /// Longest NDJSON line (`limits.line_bytes_max`).
+    pub line_bytes_max: usize,
+    /// Most ids of one check (`limits.batch_ids_max`).
+    pub batch_ids_max: usize,
+    /// Most raw tokens of one check (`limits.batch_tokens_max`).
+    pub batch_tokens_max: usize,
+    /// Most ids being checked at one moment, all requests together (`server.in_flight_ids_max`). A tenth is reserved for
+    /// admins, so it must exceed `limits.batch_ids_max` by more than that.
+    pub in_flight_ids_max: usize,
+    /// Whether checks need no key (`check.keyless`).
+    pub check_keyless: bool,
+    /// The selectors that every check must bring (`check.required`).
+    pub check_required: Vec<Selector>,
+    /// Whether verified tokens without `exp` may be revoked (`tokens.allow_without_exp`).
+    pub allow_without_exp: bool,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 << 20,
+            ndjson_bytes_max: 16 << 20,
+            line_bytes_max: 64 << 10,
+            batch_ids_max: 10_000,
+            batch_tokens_max: 1_000,
+            in_flight_ids_max: 100_000,
+            check_keyless: false,
+            check_required: Vec::new(),
+            allow_without_exp: false,
+        }
+    }
+}
+
+/// What the door works with.
+pub struct Http {
+    denylist: Denylist,
+    verifier: Arc<Verifier>,
+    readiness: Readiness,
+    metrics: Metrics,
+    settings: HttpSettings,
+    in_flight: InFlight,
+    /// Whoever uses an open route, or checks where checks are keyless.
+    anonymous: Caller,
+}
+
+impl Http {
+    /// Puts the parts of the door together.
+    #[must_use]
+    pub fn new(
+        denylist: Denylist,
+        verifier: Arc<Verifier>,
+        readiness: Readiness,
+        metrics: Metrics,
+        settings: HttpSettings,
+    ) -> Arc<Self> {
+        let in_flight = InFlight::new(settings.in_flight_ids_max);
+        let anonymous = Caller { id: "".into(), scopes: Scopes::of(&[Scope::Check]) };
+        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, anonymous })
+    }
+}
+
+/// The door as a service: what the listener serves on each connection.
+///
+/// One kind of request, which is nearly all traffic, skips the router: it is guarded by the same row of [`ROUTES`] and
+/// answered by the same function, without the allocations in between.
+pub fn service(
+    http: Arc<Http>,
+) -> impl Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+    let router = router(&http);
+    let check = ROUTES.iter().find(|route| route.path == check::BY_PATH);
+    service_fn(move |request: Request<Body>| {
+        let (http, router) = (Arc::clone(&http), router.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let trace = Trace::start(&parts.headers);
+            let method = parts.method.clone();
+            if let Some(route) = check.filter(|_| check::is_by_path(&parts)) {
+                let (response, seen) = check::guarded_by_path(&http, route, &trace, &parts).await;
+                return Ok(trace.complete(&method, Some(&seen), response));
+            }
+            let response = routed(router, &trace, Request::from_parts(parts, body)).await;
+            Ok(trace.finish(&method, response))
+        }
+    })
+}
+
+async fn routed(mut router: Router, trace: &Trace, mut request: Request<Body>) -> Response {
+    request.extensions_mut().insert(trace.clone());
+    // A router is always ready and cannot fail.
+    match router.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn router(http: &Arc<Http>) -> Router {
+    let rows = ROUTES.iter().fold(Router::new(), |router, route| {
+        let guard = middleware::from_fn_with_state((Arc::clone(http), route), auth::guard);
+        let endpoint = (route.endpoint)();
+        let is_guarded_get = route.access != Access::Open && route.method == Method::GET;
+        // axum would answer HEAD by doing all the work of GET.
+        let endpoint = if is_guarded_get { endpoint.head(method_not_allowed) } else { endpoint };
+        router.route(route.path, endpoint.route_layer(guard))
+    });
+    let refuse = async || ApiError::NotFound("there is nothing at this path");
+    rows.method_not_allowed_fallback(method_not_allowed).fallback(refuse).with_state(Arc::clone(http))
+}
+
+async fn method_not_allowed(path: MatchedPath) -> Response {
+    let rows = ROUTES.iter().filter(|route| route.path == path.as_str());
+    let allow = rows.map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ");
+    ApiError::MethodNotAllowed { allow }.into_response()
+}

@@ -1,0 +1,137 @@
+//! Who is asking, and whether they may: judged before anything else of a request is looked at.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use super::{Access, Http, Route};
+use crate::keys::{Caller, Scope};
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What the access log says of a request: the route as the table writes it, never the path that was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) route: &'static str,
+    pub(crate) caller: Arc<str>,
+}
+
+/// The layer around every row of the route table.
+pub(crate) async fn guard(
+    State((http, route)): State<(Arc<Http>, &'static Route)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = match authorise(&http, route.access, request.headers()) {
+        Ok(caller) => caller,
+        Err(refusal) => return seen(refusal.into_response(), route, Arc::clone(&http.anonymous.id)),
+    };
+    let id = Arc::clone(&caller.id);
+    request.extensions_mut().insert(caller);
+    seen(next.run(request).await, route, id)
+}
+
+/// Notes for the access log which row of the table answered whom.
+fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Response {
+    response.extensions_mut().insert(Seen { route: route.path, caller });
+    response
+}
+
+/// The caller, if the route is theirs to use.
+///
+/// # Errors
+/// [`ApiError::Unauthenticated`] for no key or none of ours, [`ApiError::Forbidden`] for one without the scope.
+pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let scope = match access {
+        Access::Open => return Ok(http.anonymous.clone()),
+        Access::Needs(scope) => scope,
+    };
+    let presented = presented(headers);
+    let caller = match presented {
+        // One that is presented is judged there as anywhere else.
+        Presented::Nothing if scope == Scope::Check && http.settings.check_keyless => {
+            return Ok(http.anonymous.clone());
+        }
+        Presented::Nothing | Presented::NoKey => None,
+        Presented::Key(key) => http.denylist.keys().authenticate(key),
+    };
+    let Some(caller) = caller else {
+        let failures = &http.metrics.auth_failures;
+        if presented == Presented::Nothing { &failures.missing } else { &failures.unknown }.increment(1);
+        return Err(ApiError::Unauthenticated);
+    };
+    if caller.scopes.contains(scope) {
+        return Ok(caller);
+    }
+    http.metrics.auth_failures.scope.increment(1);
+    Err(ApiError::Forbidden(scope))
+}
+
+/// What the headers of a request say of its sender.
+#[derive(Debug, PartialEq, Eq)]
+enum Presented<'a> {
+    /// Neither header is there.
+    Nothing,
+    /// Something that cannot be a key.
+    NoKey,
+    /// Perhaps a key of ours.
+    Key(&'a str),
+}
+
+/// The key that the headers present. `X-Api-Key` wins, also when it is wrong. Two of one header are none: which of them
+/// a proxy in front has looked at is not to be guessed.
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let (name, is_bearer) = if headers.contains_key(&X_API_KEY) { (&X_API_KEY, false) } else { (&AUTHORIZATION, true) };
+    let mut values = headers.get_all(name).iter();
+    let key = match (values.next(), values.next()) {
+        (None, _) => return Presented::Nothing,
+        (Some(value), None) if is_bearer => bearer(value),
+        (Some(value), None) => value.to_str().ok(),
+        (Some(_), Some(_)) => None,
+    };
+    key.map_or(Presented::NoKey, Presented::Key)
+}
+
+/// The credentials of `Authorization: Bearer …` (RFC 6750 section 2.1; the scheme's case does not matter).
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim_start_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        list.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn x_api_key_wins_and_two_keys_are_none() {
+        let of = |list: &[(&'static str, &'static str)]| match presented(&headers(list)) {
+            Presented::Nothing => None,
+            Presented::NoKey => Some(String::new()),
+            Presented::Key(key) => Some(key.to_owned()),
+        };
+        for (list, key) in [
+            (&[][..], None),
+            (&[("authorization", "Bearer a")], Some("a")),
+            (&[("authorization", "bEARER a")], Some("a")),
+            (&[("x-api-key", "b"), ("authorization", "Bearer a")], Some("b")),
+            (&[("authorization", "Basic a")], Some("")),
+            (&[("authorization", "a")], Some("")),
+            (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Some("")),
+            (&[("x-api-key", "a"), ("x-api-key", "a")], Some("")),
+        ] {
+            assert_eq!(of(list).as_deref(), key, "{list:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `GET /check/{jti}` and `GET /check?…`: one verdict. Nearly all traffic is the first of them.
+
+mod answer;
+mod asked;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Uri};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use super::auth::{Seen, authorise};
+use super::error::ApiError;
+use super::extract::{Query, percent_decode};
+use super::openapi::Guarded;
+use super::trace::Trace;
+use super::{Http, Route};
+use crate::keys::Caller;
+use crate::readiness::Purpose;
+use crate::revocation::{Unavailable, Verdict};
+use crate::wire::CheckAnswer;
+
+pub(crate) use answer::Answer;
+pub(crate) use asked::{Asked, Claims, Judged};
+
+/// The path of a check by `jti`.
+pub(crate) const BY_PATH: &str = "/check/{jti}";
+
+/// Whether a request is a GET of [`BY_PATH`] and of no other path.
+pub(crate) fn is_by_path(request: &Parts) -> bool {
+    let jti = request.uri.path().strip_prefix("/check/");
+    request.method == Method::GET && jti.is_some_and(|jti| !jti.is_empty() && !jti.contains('/'))
+}
+
+/// The row of the table for [`BY_PATH`], guard included, without what axum needs to get there. Also gives what the
+/// access log is to say, so that a good verdict need not carry it in a map of its own.
+pub(crate) async fn guarded_by_path(
+    http: &Http,
+    route: &'static Route,
+    trace: &Trace,
+    request: &Parts,
+) -> (Response, Seen) {
+    let seen = |caller| Seen { route: route.path, caller };
+    let caller = match authorise(http, route.access, &request.headers) {
+        Ok(caller) => caller,
+        Err(refusal) => return (refusal.into_response(), seen(Arc::clone(&http.anonymous.id))),
+    };
+    let answer = one_by_path(http, &caller, trace.started, &request.uri).await;
+    (answer.unwrap_or_else(IntoResponse::into_response), seen(caller.id))
+}
+
+/// Ask for one token by its `jti`.
+///
+/// `jti` is percent-encoded UTF-8. What the check does not bring is not judged, and `judged` says so: a check by `jti`
+/// alone does not see a force-logout. HEAD is refused.
+#[utoipa::path(
+    get, path = "/check/{jti}", tag = "check",
+    params(
+        ("jti" = String, Path, description = "Token id, percent-encoded, 1 to 1,024 bytes"),
+        ("iss" = Option<String>, Query, description = "Issuer; may be left out where only one is configured"),
+        ("iat" = Option<i64>, Query, description = "When the token was issued, NumericDate"),
+        ("sub" = Option<String>, Query, description = "Subject"),
+        ("sid" = Option<String>, Query, description = "Session"),
+        ("client_id" = Option<String>, Query, description = "OAuth client"),
+    ),
+    responses((status = 200, description = "The verdict", body = CheckAnswer), Guarded),
+)]
+pub(crate) async fn by_path(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    Extension(trace): Extension<Trace>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    one_by_path(&http, &caller, trace.started, &uri).await
+}
+
+async fn one_by_path(http: &Http, caller: &Caller, started: Instant, uri: &Uri) -> Result<Response, ApiError> {
+    let mut query = Query::parse(uri.query(), &["iss", "iat", "sub", "sid", "client_id"], &[])?;
+    let jti = uri.path().strip_prefix("/check/").and_then(|jti| percent_decode(jti, false));
+    let jti = jti.ok_or_else(|| ApiError::malformed_field("jti", "the path is not percent-encoded UTF-8"))?;
+    let claims = Claims::of_query(&mut query, Some(jti))?;
+    one(http, caller, started, &claims).await
+}
+
+/// Ask for one token, or for a subject, session or client.
+///
+/// At least one of `jti`, `sub`, `sid` and `client_id` must be given.
+#[utoipa::path(
+    get, path = "/check", tag = "check",
+    params(
+        ("jti" = Option<String>, Query, description = "Token id, 1 to 1,024 bytes"),
+        ("iss" = Option<String>, Query, description = "Issuer; may be left out where only one is configured"),
+        ("iat" = Option<i64>, Query, description = "When the token was issued, NumericDate"),
+        ("sub" = Option<String>, Query, description = "Subject"),
+        ("sid" = Option<String>, Query, description = "Session"),
+        ("client_id" = Option<String>, Query, description = "OAuth client"),
+    ),
+    responses((status = 200, description = "The verdict", body = CheckAnswer), Guarded),
+)]
+pub(crate) async fn by_query(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    Extension(trace): Extension<Trace>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let mut query = Query::parse(uri.query(), &["jti", "iss", "iat", "sub", "sid", "client_id"], &[])?;
+    let jti = query.text("jti");
+    let claims = Claims::of_query(&mut query, jti)?;
+    one(&http, &caller, trace.started, &claims).await
+}
+
+/// One verdict on what `claims` name, as an answer.
+pub(crate) async fn one(
+    http: &Http,
+    caller: &Caller,
+    started: Instant,
+    claims: &Claims<'_>,
+) -> Result<Response, ApiError> {
+    let asked = Asked::new(http, claims)?;
+    let verdict = counted(http, 1, asked.verdict(http, caller).await)?;
+    let answer = Answer::new(verdict, asked.judged);
+    http.metrics.checks.api.duration.record(started.elapsed().as_secs_f64());
+    answer.count(http);
+    Ok(json(answer.body()))
+}
+
+/// What became of a check of `ids`, counted if the answer is that we do not know.
+pub(crate) fn counted<T>(http: &Http, ids: usize, result: Result<T, ApiError>) -> Result<T, ApiError> {
+    result.inspect_err(|error| {
+        if error.is_doubt() {
+            http.metrics.checks.api.unavailable.increment(ids as u64);
+        }
+    })
+}
+
+/// The verdict on a check without `jti`: entries for other selectors do not exist, so it is good, unless what is held
+/// is not known in full yet (promise 10).
+pub(crate) fn no_entry(http: &Http) -> Result<Verdict, Unavailable> {
+    if http.readiness.is_ready_for(Purpose::Checks) { Ok(Verdict::Good) } else { Err(Unavailable::NotReady) }
+}
+
+/// 200 with a JSON body.
+pub(crate) fn json(body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

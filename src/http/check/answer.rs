@@ -1,0 +1,113 @@
+//! One verdict as it is said on the wire, without an allocation where it is the commonest of all.
+
+use bytes::Bytes;
+
+use super::super::Http;
+use super::Judged;
+use crate::revocation::{Revoked, Verdict};
+use crate::token::Selector;
+use crate::wire::CheckAnswer;
+
+/// One verdict, as it is said on the wire.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Not revoked, as far as was judged.
+    Good(Judged),
+    /// Revoked by an entry.
+    Revoked(Revoked, Judged),
+    /// A raw token that proves nothing reads as revoked (promise 3).
+    Unverifiable,
+}
+
+impl Answer {
+    pub(crate) fn new(verdict: Verdict, judged: Judged) -> Self {
+        match verdict {
+            Verdict::Good => Self::Good(judged),
+            Verdict::Revoked(revoked) => Self::Revoked(revoked, judged),
+        }
+    }
+
+    pub(crate) fn count(&self, http: &Http) {
+        match self {
+            Self::Good(_) => http.metrics.checks.api.good.increment(1),
+            Self::Revoked(..) | Self::Unverifiable => http.metrics.checks.api.revoked.increment(1),
+        }
+    }
+
+    /// The whole body; the commonest one of all is not even copied.
+    pub(crate) fn body(&self) -> Bytes {
+        if let Self::Good(judged) = self
+            && *judged == Judged::default().and(Selector::Jti)
+        {
+            return Bytes::from_static(br#"{"revoked":false,"judged":["jti"]}"#);
+        }
+        let mut json = Vec::with_capacity(128);
+        self.write(&mut json);
+        json.into()
+    }
+
+    /// Appends the answer's JSON, the same bytes as those of [`CheckAnswer`].
+    pub(crate) fn write(&self, json: &mut Vec<u8>) {
+        if let Self::Good(judged) = self {
+            json.extend_from_slice(br#"{"revoked":false,"judged":["#);
+            for (at, name) in judged.names().enumerate() {
+                json.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+                json.extend_from_slice(name.as_bytes());
+                json.push(b'"');
+            }
+            json.extend_from_slice(b"]}");
+        } else {
+            // Writing plain data into memory cannot fail.
+            let _ = serde_json::to_writer(json, &self.to_wire());
+        }
+    }
+
+    fn to_wire(&self) -> CheckAnswer {
+        let names = |judged: &Judged| judged.names().map(str::to_owned).collect();
+        let mut answer = CheckAnswer { revoked: true, by: None, reason: None, revoked_at: None, judged: Vec::new() };
+        match self {
+            Self::Good(judged) => {
+                answer.revoked = false;
+                answer.judged = names(judged);
+            }
+            Self::Revoked(revoked, judged) => {
+                answer.by = Some(revoked.by.as_str().to_owned());
+                answer.reason = revoked.reason.as_ref().map(|reason| reason.as_str().to_owned());
+                answer.revoked_at = Some(revoked.revoked_at.0);
+                answer.judged = names(judged);
+            }
+            Self::Unverifiable => answer.by = Some("unverifiable".to_owned()),
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::NumericDate;
+    use crate::revocation::Reason;
+
+    #[test]
+    fn the_bytes_written_by_hand_are_those_of_the_schema() {
+        for bits in 1..32_u8 {
+            let answer = Answer::Good(Judged(bits));
+            assert_eq!(answer.body(), serde_json::to_vec(&answer.to_wire()).unwrap(), "{bits}");
+        }
+    }
+
+    #[test]
+    fn a_revoked_answer_says_by_what_why_and_when() {
+        let revoked = Revoked {
+            by: Selector::Jti,
+            seq: 7,
+            revoked_at: NumericDate(5),
+            ends_at: NumericDate(9),
+            reason: Some(Reason::parse("a\"b").unwrap()),
+        };
+        let body = Answer::Revoked(revoked, Judged::default().and(Selector::Jti).and(Selector::Sub)).body();
+        let expected = r#"{"revoked":true,"by":"jti","reason":"a\"b","revoked_at":5,"judged":["jti","sub"]}"#;
+        assert_eq!(body, expected.as_bytes());
+        assert_eq!(Answer::Unverifiable.body(), &br#"{"revoked":true,"by":"unverifiable","judged":[]}"#[..]);
+    }
+}

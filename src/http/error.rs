@@ -1,0 +1,242 @@
+//! Every refusal that the REST door can give, and the only place that picks status codes.
+//!
+//! Bodies are RFC 9457 problems. They name the field and the limit, and never quote a claim value, token or key
+//! (promise 12).
+
+mod problem;
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::denylist::{Refusal, WriteError};
+use crate::issuers::IssuerError;
+use crate::keys::Scope;
+use crate::revocation::{ReasonTooLong, Unavailable};
+use crate::token::ClaimError;
+use crate::verifier::VerifyError;
+
+/// What is wrong with a request, in words.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    detail: Cow<'static, str>,
+    field: Option<Cow<'static, str>>,
+    limit: Option<u64>,
+}
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The request cannot be read.
+    #[error("{}", .0.detail)]
+    Malformed(Fault),
+    /// The request can be read, but not be granted.
+    #[error("{}", .0.detail)]
+    Invalid(Fault),
+    /// No key, or none of ours.
+    #[error("no valid API key; send it as `Authorization: Bearer <key>` or as `X-Api-Key: <key>`")]
+    Unauthenticated,
+    /// A key without the scope.
+    #[error("the API key lacks the scope `{}`", .0.as_str())]
+    Forbidden(Scope),
+    /// No such route or entry.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The route has other methods.
+    #[error("this path answers to: {allow}")]
+    MethodNotAllowed {
+        /// The methods, as `Allow` lists them.
+        allow: String,
+    },
+    /// The body is longer than the limit of this name.
+    #[error("the body is too large; the limit {name} is {limit} bytes")]
+    TooLarge {
+        /// The config key of the limit.
+        name: &'static str,
+        /// Its value, bytes.
+        limit: u64,
+    },
+    /// The body is of a kind that the route does not read.
+    #[error("the body must be sent as {0}, without Content-Encoding")]
+    MediaType(&'static str),
+    /// A claim is empty or too long.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The reason is too long.
+    #[error(transparent)]
+    Reason(#[from] ReasonTooLong),
+    /// The issuer cannot be resolved.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// A limit of the denylist was passed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A raw token proves nothing.
+    #[error("`token` cannot be verified: {0}")]
+    Unverifiable(String),
+    /// A raw token cannot be judged now.
+    #[error("the issuer's keys cannot be had at the moment")]
+    KeysUnavailable,
+    /// We do not know.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Nothing was written, or nobody knows.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Too many ids are being checked.
+    #[error("too many ids are being checked; the limit server.in_flight_ids_max is {limit}")]
+    InFlight {
+        /// Ids that this caller may have in flight together with all others.
+        limit: u64,
+    },
+    /// One element of a check of many is refused, and with it the request.
+    #[error("element {index}: {error}")]
+    Element {
+        /// Its index, from 0.
+        index: u64,
+        /// What is wrong with it.
+        error: Box<ApiError>,
+    },
+    /// A revoke of many ended before its last line.
+    #[error("{error}; {durable} lines are durable, send the others again")]
+    Stream {
+        /// Lines that are durable.
+        durable: u64,
+        /// What ended it.
+        error: Box<ApiError>,
+    },
+}
+
+impl ApiError {
+    /// 400, about the request as a whole.
+    pub(crate) fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Malformed(Fault { detail: detail.into(), field: None, limit: None })
+    }
+
+    /// 400, about one parameter or member.
+    pub(crate) fn malformed_field(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Malformed(Fault { detail: detail.into(), field: Some(field.into()), limit: None })
+    }
+
+    /// 422, about one field.
+    pub(crate) fn invalid(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(Fault { detail: detail.into(), field: Some(field.into()), limit: None })
+    }
+
+    /// 422, about one field that passes a limit.
+    pub(crate) fn beyond(field: &'static str, limit: u64, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(Fault { detail: detail.into(), field: Some(field.into()), limit: Some(limit) })
+    }
+
+    /// This error, told of the element that it is about.
+    pub(crate) fn at(self, index: usize) -> Self {
+        // Doubt is about all of a request, never about one element of it (promise 3).
+        if self.is_doubt() { self } else { Self::Element { index: index as u64, error: Box::new(self) } }
+    }
+
+    /// This error, told of how much was done before it.
+    pub(crate) fn after(self, durable: u64) -> Self {
+        Self::Stream { durable, error: Box::new(self) }
+    }
+
+    /// Whether this says that we do not know.
+    pub(crate) fn is_doubt(&self) -> bool {
+        self.status() == StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    /// The status of each error. No wildcard: whoever adds an error decides here what callers see.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_)
+            | Self::Unverifiable(_)
+            | Self::Claim(ClaimError::Empty { .. } | ClaimError::TooLong { .. })
+            | Self::Reason(ReasonTooLong { .. })
+            | Self::Issuer(IssuerError::NoneConfigured | IssuerError::Missing | IssuerError::Unknown)
+            | Self::Refused(Refusal::LifetimeTooLong { .. } | Refusal::TooManyChanges { .. }) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Refused(Refusal::Full { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::KeysUnavailable
+            | Self::InFlight { .. }
+            | Self::Unavailable(
+                Unavailable::Index
+                | Unavailable::Late
+                | Unavailable::Busy
+                | Unavailable::Poisoned
+                | Unavailable::NotReady,
+            )
+            | Self::Write(
+                WriteError::Refused
+                | WriteError::Failed
+                | WriteError::Busy
+                | WriteError::Stopping
+                | WriteError::Unavailable(_),
+            ) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Element { error, .. } | Self::Stream { error, .. } => error.status(),
+        }
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Refused(refusal) => Self::Unverifiable(refusal.to_string()),
+            VerifyError::KeysUnavailable => Self::KeysUnavailable,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// Hands the error on to [`Trace::finish`](super::trace::Trace::finish), which knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[test]
+    fn doubt_is_503_with_retry_after_and_never_blames_one_element() {
+        for error in [
+            ApiError::from(Unavailable::Late),
+            ApiError::from(WriteError::Failed),
+            ApiError::KeysUnavailable,
+            ApiError::InFlight { limit: 1 },
+        ] {
+            let response = error.clone().at(3).render("r");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(RETRY_AFTER));
+            assert!(!matches!(error.at(3), ApiError::Element { .. }));
+        }
+    }
+
+    #[test]
+    fn a_refused_element_keeps_the_status_field_and_limit_of_its_error() {
+        let error = ApiError::from(ClaimError::TooLong { claim: "jti", bytes: 2_000 }).at(7);
+        assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(error.field().as_deref(), Some("jti"));
+        assert_eq!(error.limit(), Some(1_024));
+    }
+
+    #[test]
+    fn full_is_507_and_too_long_a_lifetime_names_exp_and_its_limit() {
+        let full = ApiError::from(Refusal::Full { what: "the key", name: "limits.x", limit: 5 });
+        assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
+        let long = ApiError::from(Refusal::LifetimeTooLong { lifetime_s: 10, limit_s: 5 });
+        assert_eq!((long.status().as_u16(), long.field().as_deref(), long.limit()), (422, Some("exp"), Some(5)));
+    }
+}

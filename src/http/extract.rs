@@ -1,0 +1,109 @@
+//! Reading requests strictly: media type, body within its limit, and the members and parameters in it.
+
+mod members;
+mod query;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::error::ApiError;
+
+pub(crate) use members::{Members, text_of};
+pub(crate) use query::{Query, percent_decode};
+
+/// The media types that the door reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    Ndjson,
+}
+
+impl Media {
+    /// The media type of a body; `None` for one that is not read, and for one in a content encoding.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+        // RFC 8259 section 8.1: JSON is UTF-8, and so a charset may say that and nothing else.
+        let parameters = parameters.trim().to_ascii_lowercase();
+        if !matches!(parameters.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\"") {
+            return None;
+        }
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
+/// Refuses a body whose declared length is beyond the limit before a byte of it is read.
+///
+/// # Errors
+/// [`ApiError::TooLarge`].
+pub(crate) fn declared_within(headers: &HeaderMap, name: &'static str, limit: u64) -> Result<(), ApiError> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|bytes| bytes > limit) { Err(ApiError::TooLarge { name, limit }) } else { Ok(()) }
+}
+
+/// The whole body of at most `limit` bytes (`limits.body_bytes_max`).
+///
+/// # Errors
+/// [`ApiError::TooLarge`] beyond the limit, [`ApiError::Malformed`] where the body ends before its time.
+pub(crate) async fn whole(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    const NAME: &str = "limits.body_bytes_max";
+    declared_within(headers, NAME, limit as u64)?;
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { name: NAME, limit: limit as u64 }),
+        Err(_) => Err(broken_off()),
+    }
+}
+
+/// The whole JSON body of a request.
+///
+/// # Errors
+/// As [`whole`], and [`ApiError::MediaType`] for a body that is no JSON by its media type.
+pub(crate) async fn json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    if Media::of(headers) != Some(Media::Json) {
+        return Err(ApiError::MediaType("application/json"));
+    }
+    whole(headers, body, limit).await
+}
+
+/// The error for a body that its sender did not finish.
+pub(crate) fn broken_off() -> ApiError {
+    ApiError::malformed("the body broke off before its end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_media_type_is_read_with_its_charset_and_nothing_else() {
+        let of = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, value.parse().unwrap());
+            Media::of(&headers)
+        };
+        for json in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+            assert_eq!(of(json), Some(Media::Json), "{json}");
+        }
+        assert_eq!(of("application/x-ndjson"), Some(Media::Ndjson));
+        for other in
+            ["", "text/json", "application/json; charset=latin-1", "application/json; x=y", "application/jsonl"]
+        {
+            assert_eq!(of(other), None, "{other}");
+        }
+        let mut zipped = HeaderMap::new();
+        zipped.insert(CONTENT_TYPE, "application/json".parse().unwrap());
+        zipped.insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+        assert_eq!(Media::of(&zipped), None);
+    }
+}

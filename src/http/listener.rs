@@ -1,0 +1,272 @@
+//! Our own accept loop: a server is a function of listeners and a stop (`axum::serve` has neither timeouts nor a cap).
+//!
+//! HTTP/1.1 and HTTP/2 with prior knowledge share every listener. No request and no connection carries a timer of its
+//! own: connections note in a few atomics what they are doing, and one supervisor looks at all of them at a slow beat
+//! and closes what stays in one state past its limit (promise 11). A limit is therefore kept to within half of itself.
+//! Only a request body that makes its reader wait starts a timer.
+//!
+//! A request with both `Content-Length` and `Transfer-Encoding` is read by the latter and ends its connection (RFC 9112
+//! section 6.1), so nothing behind it is ever taken for a request.
+
+mod activity;
+mod bind;
+mod body;
+mod protocol;
+mod registry;
+mod service;
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+pub use self::bind::{Address, AddressError, BindError, Bound, Peer};
+pub use self::body::BodyTimeout;
+
+use self::activity::{Activity, Watched};
+use self::registry::{Order, Orders, Registry};
+use self::service::ConnectionService;
+use crate::metrics::ConnectionMetrics;
+use crate::shutdown::{Phase, Stop};
+
+/// How long an accept loop rests when the process or the system has run out of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(75);
+
+/// What a connection may take. [`Default`] gives the values of the shipped configuration.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// Most connections at once. A tenth is left to callers on this machine: Unix sockets and loopback.
+    pub connections_max: usize,
+    /// Longest time from the first byte of a request to the end of its head, and from the opening of a connection to
+    /// its first byte.
+    pub header_timeout: Duration,
+    /// Longest time in all that reading one request's body may wait for the client; a second more for every
+    /// 64 KiB received.
+    pub body_timeout: Duration,
+    /// Longest time that a connection may lie open between requests.
+    pub idle_timeout: Duration,
+    /// Longest time that an answer may wait for the client to take some of it.
+    pub write_timeout: Duration,
+    /// Longest time for requests under way to finish when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(1),
+            write_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// How often the supervisor looks: a quarter of the shortest limit that it keeps.
+    fn beat(&self) -> Duration {
+        let shortest = self.header_timeout.min(self.idle_timeout).min(self.write_timeout);
+        (shortest / 4).max(Duration::from_millis(1))
+    }
+}
+
+/// Raises this process's soft limit of open files to the hard one, and returns it. A limit that leaves no room beside
+/// `connections_max` for the store's files is worth a warning.
+#[must_use]
+pub fn raise_open_files_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let in_force = if raised.is_ok() { limit.maximum } else { limit.current };
+    in_force.unwrap_or(u64::MAX)
+}
+
+/// How [`serve`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// Connections that were still busy at the end of the grace period, and were cut.
+    pub cut: usize,
+}
+
+/// Serves until `stop` reaches [`Phase::Closing`]; then closes the listeners, lets every connection finish the requests
+/// it has begun, and cuts those that take longer than `limits.grace`.
+///
+/// `service` gets a [`Peer`] as an extension of each request. It is cloned for each request, and must bound the time it
+/// takes to answer: only reading and writing are timed here.
+pub async fn serve<S, B>(
+    listeners: Vec<Bound>,
+    service: S,
+    limits: ConnectionLimits,
+    metrics: ConnectionMetrics,
+    stop: Stop,
+) -> Served
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let grace = limits.grace;
+    let server = Arc::new(Server::new(service, limits, metrics));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(Arc::clone(&server).accept_until_closing(listener, stop.clone()));
+    }
+    let mut supervision = pin!(server.supervise());
+    tokio::select! {
+        never = &mut supervision => match never {},
+        () = stop.reached(Phase::Closing) => {}
+    }
+    while accepting.join_next().await.is_some() {}
+    server.registry.finish_all();
+    server.connections.close();
+    let finished = tokio::select! {
+        never = &mut supervision => match never {},
+        () = server.connections.wait() => true,
+        () = tokio::time::sleep(grace) => false,
+    };
+    let cut = if finished { 0 } else { server.registry.drop_all() };
+    server.connections.wait().await;
+    if cut > 0 {
+        tracing::warn!(cut, grace_ms = grace.as_millis(), "connections were still busy after the grace period");
+    }
+    Served { cut }
+}
+
+/// What all connections share.
+struct Server<S> {
+    service: S,
+    limits: ConnectionLimits,
+    http: auto::Builder<TokioExecutor>,
+    registry: Registry,
+    connections: TaskTracker,
+    metrics: ConnectionMetrics,
+}
+
+impl<S, B> Server<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn new(service: S, limits: ConnectionLimits, metrics: ConnectionMetrics) -> Self {
+        Self {
+            service,
+            registry: Registry::new(limits.clone(), metrics.clone()),
+            limits,
+            http: protocol::builder(),
+            connections: TaskTracker::new(),
+            metrics,
+        }
+    }
+
+    /// Closes, at a slow beat, what stays in one state past its limit.
+    async fn supervise(&self) -> Infallible {
+        let mut beat = tokio::time::interval(self.limits.beat());
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let now = beat.tick().await;
+            self.registry.judge(now);
+        }
+    }
+
+    async fn accept_until_closing(self: Arc<Self>, listener: Bound, stop: Stop) {
+        let mut closing = pin!(stop.reached(Phase::Closing));
+        let mut starving = false;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut closing => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    starving = false;
+                    self.admit(stream, peer);
+                }
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(error) => {
+                    self.metrics.accept_errors.increment(1);
+                    if !starving {
+                        tracing::error!(%error, listener = %listener, "cannot accept connections; trying again");
+                        starving = true;
+                    }
+                    tokio::select! {
+                        () = &mut closing => return,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a connection on, or closes it at once where the cap is reached.
+    fn admit(self: &Arc<Self>, stream: bind::Stream, peer: Peer) {
+        let activity = Arc::new(Activity::default());
+        let Some(orders) = self.registry.admit(&activity, peer, Instant::now()) else {
+            self.metrics.refused.increment(1);
+            return;
+        };
+        self.metrics.accepted.increment(1);
+        let server = Arc::clone(self);
+        match stream {
+            bind::Stream::Tcp(stream) => {
+                // Fails only on a connection that is already gone.
+                let _ = stream.set_nodelay(true);
+                self.connections.spawn(async move { server.drive(stream, peer, activity, orders).await });
+            }
+            bind::Stream::Unix(stream) => {
+                self.connections.spawn(async move { server.drive(stream, peer, activity, orders).await });
+            }
+        }
+    }
+
+    /// Serves one connection until it ends, or the registry orders its end.
+    async fn drive(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: Peer,
+        activity: Arc<Activity>,
+        mut orders: Orders,
+    ) {
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let service = ConnectionService::new(self.service.clone(), peer, activity, self.limits.body_timeout);
+        let mut connection = pin!(self.http.serve_connection(io, service));
+        loop {
+            tokio::select! {
+                biased;
+                // An error is the client's doing (a reset, a malformed head, already answered) and worth no line.
+                _ended = connection.as_mut() => return,
+                order = orders.next() => match order {
+                    Order::Finish => connection.as_mut().graceful_shutdown(),
+                    Order::Drop => return,
+                },
+            }
+        }
+    }
+}
+
+/// Whether an accept failed because of the connection that was to be accepted, so that the next may do well.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}

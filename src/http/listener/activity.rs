@@ -1,0 +1,217 @@
+//! What one connection is doing, noted in atomics by whoever does it and read by the supervisor.
+//!
+//! All orderings are relaxed: a beat that sees a value late decides one beat later, and no data is guarded by them.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How every HTTP/2 connection with prior knowledge begins (RFC 9113 section 3.4), as far as it takes to tell it apart.
+const H2_PREFACE_START: &[u8] = b"PRI";
+
+/// Counters of one connection; they wrap, and are only ever compared for equality.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// Reads that brought bytes.
+    reads: AtomicU32,
+    /// What `reads` was when the last request was answered.
+    reads_at_answer: AtomicU32,
+    /// Writes that took bytes.
+    writes: AtomicU32,
+    /// The last write found no room.
+    write_blocked: AtomicBool,
+    /// Requests handed to the service.
+    begun: AtomicU32,
+    /// Requests answered by the service, or given up.
+    ended: AtomicU32,
+    is_h2: AtomicBool,
+}
+
+/// What a connection is doing. Each state has a limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Waiting for the first byte, or for the rest of a request's head.
+    Head,
+    /// At least one request is with the service.
+    Busy,
+    /// Between requests.
+    Idle,
+    /// The client does not take what we send.
+    Blocked,
+}
+
+/// A state, and the counters that show whether it is still the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    pub(super) state: State,
+    begun: u32,
+    writes: u32,
+}
+
+impl Activity {
+    /// A request has reached the service.
+    pub(super) fn begin_request(&self) {
+        self.begun.fetch_add(1, Relaxed);
+    }
+
+    /// The service has answered, or will not.
+    pub(super) fn end_request(&self) {
+        self.reads_at_answer.store(self.reads.load(Relaxed), Relaxed);
+        self.ended.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let begun = self.begun.load(Relaxed);
+        let state = self.state(begun);
+        // Pings are written on idle connections, ours and the answers to the client's, and must not keep them open. The
+        // price: an HTTP/2 client has no longer than the idle limit for taking an answer.
+        let is_idle_h2 = state == State::Idle && self.is_h2.load(Relaxed);
+        let writes = if is_idle_h2 { 0 } else { self.writes.load(Relaxed) };
+        Snapshot { state, begun, writes }
+    }
+
+    fn state(&self, begun: u32) -> State {
+        if self.write_blocked.load(Relaxed) {
+            return State::Blocked;
+        }
+        if begun != self.ended.load(Relaxed) {
+            return State::Busy;
+        }
+        // Pings and window updates are no sign of a request, so HTTP/2 is idle whenever no stream is open.
+        if self.is_h2.load(Relaxed) {
+            return State::Idle;
+        }
+        if begun == 0 || self.reads.load(Relaxed) != self.reads_at_answer.load(Relaxed) {
+            State::Head
+        } else {
+            State::Idle
+        }
+    }
+
+    fn note_read(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.reads.fetch_add(1, Relaxed) == 0 {
+            self.is_h2.store(bytes.starts_with(H2_PREFACE_START), Relaxed);
+        }
+    }
+
+    fn note_write<T>(&self, written: &Poll<io::Result<T>>) {
+        match written {
+            Poll::Ready(_) => {
+                self.writes.fetch_add(1, Relaxed);
+                if self.write_blocked.load(Relaxed) {
+                    self.write_blocked.store(false, Relaxed);
+                }
+            }
+            Poll::Pending => self.write_blocked.store(true, Relaxed),
+        }
+    }
+}
+
+/// A stream whose reads and writes are noted in an [`Activity`].
+#[derive(Debug)]
+pub(super) struct Watched<T> {
+    stream: T,
+    activity: Arc<Activity>,
+}
+
+impl<T> Watched<T> {
+    pub(super) const fn new(stream: T, activity: Arc<Activity>) -> Self {
+        Self { stream, activity }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let filled = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.activity.note_read(&buf.filled()[filled..]);
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.activity.note_write(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.activity.note_write(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_http1_connection_goes_from_head_to_busy_to_idle_and_back_to_head() {
+        let activity = Activity::default();
+        assert_eq!(activity.snapshot().state, State::Head, "silent");
+        activity.note_read(b"GET");
+        assert_eq!(activity.snapshot().state, State::Head);
+        activity.note_read(b" / HTTP/1.1\r\n\r\n");
+        activity.begin_request();
+        assert_eq!(activity.snapshot().state, State::Busy);
+        activity.end_request();
+        assert_eq!(activity.snapshot().state, State::Idle);
+        activity.note_read(b"GE");
+        assert_eq!(activity.snapshot().state, State::Head);
+    }
+
+    #[test]
+    fn a_head_that_grows_byte_by_byte_stays_the_same_state() {
+        let activity = Activity::default();
+        activity.note_read(b"G");
+        let before = activity.snapshot();
+        activity.note_read(b"E");
+        assert_eq!(activity.snapshot(), before);
+    }
+
+    #[test]
+    fn an_http2_connection_without_streams_is_idle_whatever_it_sends() {
+        let activity = Activity::default();
+        activity.note_read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let before = activity.snapshot();
+        assert_eq!(before.state, State::Idle);
+        activity.note_read(b"a ping");
+        activity.note_write(&Poll::Ready(Ok(8)));
+        assert_eq!(activity.snapshot(), before);
+    }
+
+    #[test]
+    fn a_write_without_room_blocks_until_one_finds_some() {
+        let activity = Activity::default();
+        activity.begin_request();
+        activity.note_write(&Poll::<io::Result<usize>>::Pending);
+        assert_eq!(activity.snapshot().state, State::Blocked);
+        activity.note_write(&Poll::Ready(Ok(1)));
+        assert_eq!(activity.snapshot().state, State::Busy);
+    }
+}

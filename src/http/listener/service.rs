@@ -1,0 +1,85 @@
+//! Hands the requests of one connection to the service, and notes when they begin and end.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::{Body as _, Incoming};
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower::{Service, ServiceExt as _};
+
+use super::Peer;
+use super::activity::Activity;
+use super::body::TimedBody;
+
+/// The service as one connection sees it.
+pub(super) struct ConnectionService<S> {
+    service: S,
+    peer: Peer,
+    activity: Arc<Activity>,
+    body_timeout: Duration,
+}
+
+impl<S> ConnectionService<S> {
+    pub(super) const fn new(service: S, peer: Peer, activity: Arc<Activity>, body_timeout: Duration) -> Self {
+        Self { service, peer, activity, body_timeout }
+    }
+
+    /// An empty body (that of nearly every check) costs neither an allocation nor a timer.
+    fn timed(&self, body: Incoming) -> Body {
+        if body.is_end_stream() { Body::empty() } else { Body::new(TimedBody::new(body, self.body_timeout)) }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Answering<Oneshot<S, Request<Body>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(|body| self.timed(body));
+        request.extensions_mut().insert(self.peer);
+        self.activity.begin_request();
+        let begun = Begun { activity: Arc::clone(&self.activity) };
+        Answering { answer: self.service.clone().oneshot(request), begun: Some(begun) }
+    }
+}
+
+/// A request that has begun; ended when dropped, so also when the connection goes before the answer comes.
+struct Begun {
+    activity: Arc<Activity>,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.activity.end_request();
+    }
+}
+
+pin_project! {
+    /// An answer that is being made.
+    pub(super) struct Answering<F> {
+        #[pin]
+        answer: F,
+        begun: Option<Begun>,
+    }
+}
+
+impl<F: Future> Future for Answering<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let answer = std::task::ready!(this.answer.poll(cx));
+        *this.begun = None;
+        Poll::Ready(answer)
+    }
+}

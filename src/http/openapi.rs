@@ -1,0 +1,104 @@
+//! `GET /openapi.json`: the description of this API, generated from the code that serves it.
+
+use std::sync::OnceLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use super::{check, check_many, probes, purge, revocations, revoke};
+use crate::wire::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "revokd",
+        description = "The revocation layer that stateless JWTs lack. All times are NumericDate seconds (RFC 7519 \
+                       section 2); errors are RFC 9457 problems; no answer may be cached.",
+    ),
+    paths(
+        revoke::revoke, check::by_path, check::by_query, check_many::check, revocations::list, revocations::show,
+        purge::purge, probes::livez, probes::readyz, probes::metrics, description,
+    ),
+    components(schemas(crate::wire::RevokeManyAnswer)),
+    modifiers(&ApiKeys),
+    security(("bearer" = []), ("api_key" = [])),
+    tags(
+        (name = "revoke", description = "Scope `revoke`"),
+        (name = "check", description = "Scope `check`"),
+        (name = "admin", description = "Scope `admin`"),
+        (name = "probes", description = "Open"),
+    ),
+)]
+struct Api;
+
+/// Describes the two ways in which an API key is sent.
+struct ApiKeys;
+
+impl Modify for ApiKeys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("revokd_<id>_<secret>");
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let header = ApiKeyValue::with_description("X-Api-Key", "Wins over `Authorization`.");
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+    }
+}
+
+/// The answers that every route with a scope may give instead of its own.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made")]
+pub(crate) enum Guarded {
+    /// Malformed
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(Problem),
+    /// No API key, or none of ours
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// The API key lacks the scope
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// Nothing is there
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The body is too large; `detail` names the limit
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is of another media type
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(Problem),
+    /// Well-formed but refused; `field` and `limit` say why
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// Unavailable: nothing is known, and nothing may be concluded
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The answers that routes which store something may give besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made")]
+pub(crate) enum Stored {
+    /// Full; `detail` names the limit
+    #[response(status = 507, content_type = "application/problem+json")]
+    Full(Problem),
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "probes", security(),
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object)),
+)]
+pub(crate) async fn description() -> Response {
+    static JSON: OnceLock<Bytes> = OnceLock::new();
+    let json = JSON.get_or_init(|| serde_json::to_vec(&document()).unwrap_or_default().into());
+    ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()
+}
+
+/// The whole description.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}

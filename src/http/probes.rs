@@ -1,0 +1,78 @@
+//! `GET /livez`, `/readyz` and `/metrics`: open to all, and saying nothing of any entry.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::Http;
+use super::error::ApiError;
+use super::extract::Query;
+use crate::readiness::Purpose;
+use crate::wire::Problem;
+
+/// The text format that every Prometheus reads.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether the process is up.
+#[utoipa::path(get, path = "/livez", tag = "probes", security(), responses((status = 200, description = "It is up")))]
+pub(crate) async fn livez() -> StatusCode {
+    StatusCode::OK
+}
+
+/// Whether the server may serve checks, or with `for=writes` also writes.
+#[utoipa::path(
+    get, path = "/readyz", tag = "probes", security(),
+    params(
+        ("for" = Option<String>, Query, description = "`checks` (the default) or `writes`"),
+        ("verbose" = Option<bool>, Query, description = "A flag without value: say why"),
+    ),
+    responses(
+        (status = 200, description = "It may", body = String, content_type = "text/plain"),
+        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Unknown value", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It may not", body = String, content_type = "text/plain"),
+    ),
+)]
+pub(crate) async fn readyz(State(http): State<Arc<Http>>, uri: Uri) -> Result<Response, ApiError> {
+    let mut query = Query::parse(uri.query(), &["for"], &["verbose"])?;
+    let purpose = match query.text("for").as_deref() {
+        None | Some("checks") => Purpose::Checks,
+        Some("writes") => Purpose::Writes,
+        Some(_) => return Err(ApiError::invalid("for", "`for` must be `checks` or `writes`")),
+    };
+    let is_ready = http.readiness.is_ready_for(purpose);
+    let text = match (query.has("verbose"), is_ready) {
+        (true, _) => report(&http, purpose),
+        (false, true) => "ready\n".to_owned(),
+        (false, false) => "not ready\n".to_owned(),
+    };
+    Ok(if is_ready {
+        text.into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], text).into_response()
+    })
+}
+
+/// Every condition, then what decides nothing but is good to know in an incident.
+fn report(http: &Http, purpose: Purpose) -> String {
+    let status = http.denylist.status();
+    let purged = status.last_purge_age_s.map_or("never".to_owned(), |age_s| format!("{age_s} s ago"));
+    format!(
+        "{}[i]last_seq {}\n[i]clock_doubted {}\n[i]last_purge {purged}\n",
+        http.readiness.verbose(purpose),
+        status.last_seq,
+        status.now.doubted,
+    )
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "probes", security(),
+    responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn metrics(State(http): State<Arc<Http>>) -> Response {
+    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], http.metrics.render(&http.readiness)).into_response()
+}

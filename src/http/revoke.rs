@@ -1,0 +1,153 @@
+//! `POST /revoke`: one token by its claims or raw; many are read by `revoke_many.rs`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+
+use super::error::ApiError;
+use super::extract::{Media, Members, Query, whole};
+use super::openapi::{Guarded, Stored};
+use super::trace::Trace;
+use super::{Http, revoke_many};
+use crate::clock::NumericDate;
+use crate::denylist::{Outcome, Proof, RevokeRequest, WriteError};
+use crate::event::{Origin, Source};
+use crate::keys::{Caller, Scope};
+use crate::revocation::{Reason, Revocation};
+use crate::token::{Jti, Subject};
+use crate::verifier::VerifiedToken;
+use crate::wire::{RevokeAnswer, RevokeBody, RevokeManyAnswer};
+
+/// Revoke one token, or many.
+///
+/// Idempotent: revoking again changes nothing, a later `exp` extends. A token that has expired by itself is not stored.
+/// As `application/x-ndjson` each line is such a body and stands on its own; empty lines are skipped.
+#[utoipa::path(
+    post, path = "/revoke", tag = "revoke",
+    request_body(content((RevokeBody = "application/json"), (String = "application/x-ndjson"))),
+    responses(
+        (status = 200, description = "Durable, or expired; for many, when no line was rejected", body = RevokeAnswer),
+        (status = 207, description = "Many, of which some lines were rejected", body = RevokeManyAnswer),
+        Guarded, Stored,
+    ),
+)]
+pub(crate) async fn revoke(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    Extension(trace): Extension<Trace>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    Query::parse(uri.query(), &[], &[])?;
+    let by = By::new(&caller, &trace);
+    match Media::of(&headers) {
+        Some(Media::Json) => {
+            let body = whole(&headers, body, http.settings.body_bytes_max).await?;
+            one(&http, &by, &body).await.map(|answer| Json(answer).into_response())
+        }
+        Some(Media::Ndjson) => revoke_many::stream(&http, &by, &headers, body).await,
+        None => Err(ApiError::MediaType("application/json or application/x-ndjson")),
+    }
+}
+
+async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError> {
+    let request = read(http, body).await?;
+    let outcomes = by.revoke(http, vec![request]).await?;
+    match outcomes.into_iter().next() {
+        Some(Outcome::Stored { seq, ends_at }) => {
+            Ok(RevokeAnswer { seq: Some(seq), stored: true, expires_at: Some(ends_at.0), because: None })
+        }
+        Some(Outcome::Expired) => {
+            let because = Some("expired".to_owned());
+            Ok(RevokeAnswer { seq: None, stored: false, expires_at: None, because })
+        }
+        Some(Outcome::Refused(refusal)) => Err(refusal.into()),
+        // Nobody knows what became of it (promise 3).
+        None => Err(WriteError::Failed.into()),
+    }
+}
+
+/// On whose behalf something is revoked.
+pub(crate) struct By {
+    origin: Origin<'static>,
+    is_admin: bool,
+}
+
+impl By {
+    fn new(caller: &Caller, trace: &Trace) -> Self {
+        Self {
+            is_admin: caller.scopes.contains(Scope::Admin),
+            origin: Origin {
+                actor: caller.id.as_ref().to_owned().into(),
+                source: Source::Api,
+                request_id: trace.id().to_owned().into(),
+            },
+        }
+    }
+
+    /// Revokes all of `requests`; returns after what is stored of them is durable (promise 1).
+    pub(crate) async fn revoke(&self, http: &Http, requests: Vec<RevokeRequest>) -> Result<Vec<Outcome>, WriteError> {
+        http.denylist.revoke(requests, self.origin.clone(), self.is_admin).await
+    }
+}
+
+/// What one body, or one line, asks to revoke. A raw token is verified here.
+///
+/// # Errors
+/// [`ApiError`] that names the member and the limit, or says why the token is refused.
+pub(crate) async fn read(http: &Http, json: &[u8]) -> Result<RevokeRequest, ApiError> {
+    let members = Members::parse(json)?;
+    let reason = members.text("reason")?.map(Reason::parse).transpose()?.map(Reason::into_owned);
+    if !members.has("token") {
+        return by_claims(http, &members, reason);
+    }
+    members.only(&["token", "reason"])?;
+    let token = members.text("token")?.unwrap_or_default();
+    let token = http.verifier.verify(&token).await?;
+    by_token(http, token, reason)
+}
+
+fn by_claims(http: &Http, members: &Members<'_>, reason: Option<Reason<'static>>) -> Result<RevokeRequest, ApiError> {
+    members.only(&["jti", "exp", "iss", "sub", "reason"])?;
+    let missing = |name: &'static str| ApiError::invalid(name, format!("`{name}` is missing"));
+    let jti = members.text("jti")?.ok_or_else(|| missing("jti"))?;
+    let exp = members.date_rounded_up("exp")?.ok_or_else(|| missing("exp"))?;
+    let sub = members.text("sub")?.map(Subject::parse).transpose()?;
+    let revocation = Revocation {
+        issuer: http.denylist.issuers().resolve(members.text("iss")?.as_deref())?.issuer.clone(),
+        jti: Jti::parse(jti)?.into_owned(),
+        sub: sub.map(Subject::into_owned),
+        exp,
+        reason,
+    };
+    Ok(RevokeRequest { revocation, proof: Proof::Asserted })
+}
+
+fn by_token(http: &Http, token: VerifiedToken, reason: Option<Reason<'static>>) -> Result<RevokeRequest, ApiError> {
+    let jti = token
+        .jti
+        .ok_or_else(|| ApiError::invalid("jti", "the token has no `jti`, so there is nothing to revoke it by"))?;
+    let exp = match token.exp {
+        Some(exp) => exp,
+        None if http.settings.allow_without_exp => retention_without_exp(http, &token.issuer)?,
+        None => {
+            let detail = "the token has no `exp`; set tokens.allow_without_exp to revoke such tokens all the same";
+            return Err(ApiError::invalid("exp", detail));
+        }
+    };
+    let revocation = Revocation { issuer: token.issuer, jti, sub: token.sub, exp, reason };
+    Ok(RevokeRequest { revocation, proof: Proof::Verified { iat: token.iat } })
+}
+
+/// The `exp` by which a token without one is kept: the issuer's longest lifetime from now, never from its `iat`, which
+/// would let an old token read as expired although it never does.
+fn retention_without_exp(http: &Http, issuer: &crate::token::Issuer<'_>) -> Result<NumericDate, ApiError> {
+    let name = Some(issuer.as_str()).filter(|name| !name.is_empty());
+    let limits = http.denylist.issuers().resolve(name)?;
+    Ok(http.denylist.clock().now().latest.plus(limits.lifetime_max_s))
+}

@@ -1,0 +1,129 @@
+//! What the doors count: verdicts, refused keys, connections.
+
+use metrics::{Counter, Gauge, Histogram};
+
+use super::registrar::Registrar;
+
+/// `revokd_checks_total`, `revokd_check_duration_seconds`, `revokd_checks_partial_total`.
+#[derive(Clone)]
+pub struct Checks {
+    /// The REST API.
+    pub api: CheckMetrics,
+    /// Checks that did not bring every selector that entries may name.
+    pub partial: Counter,
+}
+
+impl Checks {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        Self {
+            api: CheckMetrics::register(registrar, "api"),
+            partial: registrar.counter(
+                "revokd_checks_partial_total",
+                "Checks that did not bring every selector that entries may name",
+                &[],
+            ),
+        }
+    }
+}
+
+/// Verdicts given through one door.
+#[derive(Clone)]
+pub struct CheckMetrics {
+    /// Not revoked.
+    pub good: Counter,
+    /// Revoked.
+    pub revoked: Counter,
+    /// We did not know.
+    pub unavailable: Counter,
+    /// Seconds from the request's arrival at the handler to its verdict. Recording one, its share of the upkeep included,
+    /// was measured at 52 ns where reading the clock takes 36 ns: little enough to observe every check.
+    pub duration: Histogram,
+}
+
+impl CheckMetrics {
+    pub(super) fn register(registrar: &Registrar, face: &'static str) -> Self {
+        let result = |result| {
+            let labels = [("face", face), ("result", result)];
+            registrar.counter("revokd_checks_total", "Verdicts, by door and result", &labels)
+        };
+        Self {
+            good: result("good"),
+            revoked: result("revoked"),
+            unavailable: result("unavailable"),
+            duration: registrar.histogram(
+                "revokd_check_duration_seconds",
+                "Time from a check's arrival at its handler to the verdict",
+                &[("face", face)],
+            ),
+        }
+    }
+}
+
+/// Accept loops and connections. [`Default`] counts nothing.
+#[derive(Clone, Debug)]
+pub struct ConnectionMetrics {
+    /// Connections taken on.
+    pub accepted: Counter,
+    /// Connections closed at once because the cap was reached.
+    pub refused: Counter,
+    /// Connections closed because they stayed in one state past its limit.
+    pub timed_out: Counter,
+    /// Connections open.
+    pub open: Gauge,
+    /// Accepts that failed for want of files or memory.
+    pub accept_errors: Counter,
+}
+
+impl Default for ConnectionMetrics {
+    fn default() -> Self {
+        Self {
+            accepted: Counter::noop(),
+            refused: Counter::noop(),
+            timed_out: Counter::noop(),
+            open: Gauge::noop(),
+            accept_errors: Counter::noop(),
+        }
+    }
+}
+
+impl ConnectionMetrics {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        let counter = |name, help| registrar.counter(name, help, &[]);
+        Self {
+            accepted: counter("revokd_connections_accepted_total", "Connections taken on"),
+            refused: counter("revokd_connections_refused_total", "Connections closed because the cap was reached"),
+            timed_out: counter(
+                "revokd_connections_timed_out_total",
+                "Connections closed because they stayed silent, slow or blocked past a limit",
+            ),
+            open: registrar.gauge("revokd_connections_open", "Open connections", &[]),
+            accept_errors: counter(
+                "revokd_accept_errors_total",
+                "Accepts that failed for want of file descriptors or memory",
+            ),
+        }
+    }
+}
+
+/// `revokd_auth_failures_total`, by reason.
+#[derive(Clone)]
+pub struct AuthFailures {
+    /// No key was sent.
+    pub missing: Counter,
+    /// What was sent is no key of ours.
+    pub unknown: Counter,
+    /// The key lacks the scope.
+    pub scope: Counter,
+    /// The key is bound to other issuers or clients.
+    pub bound: Counter,
+}
+
+impl AuthFailures {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        let reason = |reason| {
+            let labels = [("reason", reason)];
+            registrar.counter("revokd_auth_failures_total", "Requests turned away for their key, by reason", &labels)
+        };
+        Self { missing: reason("missing"), unknown: reason("unknown"), scope: reason("scope"), bound: reason("bound") }
+    }
+}

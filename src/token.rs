@@ -1,0 +1,251 @@
+//! The claims by which a token is named: parsed once, limited, correct ever after.
+//!
+//! A value of these types has passed its limits, so code that holds one need not check again. Values are compared byte
+//! for byte: no trimming, no case folding, no Unicode normalisation (RFC 7519 section 4: `StringOrURI`, `jti` and `sub`
+//! are case-sensitive strings).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// Longest accepted claim value, in bytes of UTF-8.
+pub const CLAIM_BYTES_MAX: usize = 1_024;
+
+/// Why a claim value is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    /// The value has no bytes at all.
+    #[error("`{claim}` is empty; it must have 1 to {CLAIM_BYTES_MAX} bytes")]
+    Empty {
+        /// Name of the claim.
+        claim: &'static str,
+    },
+    /// The value is longer than [`CLAIM_BYTES_MAX`].
+    #[error("`{claim}` has {bytes} bytes; the limit is {CLAIM_BYTES_MAX}")]
+    TooLong {
+        /// Name of the claim.
+        claim: &'static str,
+        /// Its length in bytes.
+        bytes: usize,
+    },
+}
+
+impl ClaimError {
+    /// Name of the claim that was refused.
+    #[must_use]
+    pub fn claim(&self) -> &'static str {
+        match self {
+            Self::Empty { claim } | Self::TooLong { claim, .. } => claim,
+        }
+    }
+}
+
+/// The claim that an entry or a check names (RFC 7519 section 4.1, OIDC Core, RFC 9068 for `client_id`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Selector {
+    /// One token.
+    Jti,
+    /// One session.
+    Sid,
+    /// One subject.
+    Sub,
+    /// One OAuth client.
+    ClientId,
+    /// A whole issuer.
+    Iss,
+}
+
+impl Selector {
+    /// Every selector, in the order in which `judged` lists them.
+    pub const ALL: [Self; 5] = [Self::Jti, Self::Sid, Self::Sub, Self::ClientId, Self::Iss];
+
+    /// The claim's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jti => "jti",
+            Self::Sid => "sid",
+            Self::Sub => "sub",
+            Self::ClientId => "client_id",
+            Self::Iss => "iss",
+        }
+    }
+
+    /// The selector of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|selector| selector.as_str() == name)
+    }
+}
+
+/// Checks the length limits that all claims share, also those that have no type of their own yet.
+pub(crate) fn limited(claim: &'static str, value: &str) -> Result<(), ClaimError> {
+    match value.len() {
+        0 => Err(ClaimError::Empty { claim }),
+        bytes if bytes > CLAIM_BYTES_MAX => Err(ClaimError::TooLong { claim, bytes }),
+        _ => Ok(()),
+    }
+}
+
+macro_rules! claim {
+    ($(#[$doc:meta])* $name:ident, $claim:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name<'a>(Cow<'a, str>);
+
+        impl<'a> $name<'a> {
+            /// Takes a value over after checking its limits.
+            ///
+            /// # Errors
+            /// [`ClaimError`] when it is empty or longer than [`CLAIM_BYTES_MAX`] bytes.
+            pub fn parse(value: impl Into<Cow<'a, str>>) -> Result<Self, ClaimError> {
+                let value = value.into();
+                limited($claim, &value)?;
+                Ok(Self(value))
+            }
+
+            /// The exact value.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The same value, owning its bytes.
+            #[must_use]
+            pub fn into_owned(self) -> $name<'static> {
+                $name(Cow::Owned(self.0.into_owned()))
+            }
+        }
+
+        impl fmt::Debug for $name<'_> {
+            /// Prints the length only: raw claim values stay out of logs (promise 12).
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({} bytes)", stringify!($name), self.0.len())
+            }
+        }
+    };
+}
+
+claim!(
+    /// A token's identifier (RFC 7519 section 4.1.7).
+    Jti,
+    "jti"
+);
+claim!(
+    /// A token's subject (RFC 7519 section 4.1.2).
+    Subject,
+    "sub"
+);
+
+/// The issuer that a request was resolved to (RFC 7519 section 4.1.1); the nameless issuer is the empty string.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Issuer<'a>(Cow<'a, str>);
+
+impl<'a> Issuer<'a> {
+    /// The one issuer of a server without `[[issuers]]` (promise 16).
+    pub const NAMELESS: Issuer<'static> = Issuer(Cow::Borrowed(""));
+
+    /// Takes an issuer's name over; the empty name is the nameless issuer.
+    ///
+    /// # Errors
+    /// [`ClaimError::TooLong`] beyond [`CLAIM_BYTES_MAX`] bytes.
+    pub fn parse(value: impl Into<Cow<'a, str>>) -> Result<Self, ClaimError> {
+        let value = value.into();
+        if !value.is_empty() {
+            limited("iss", &value)?;
+        }
+        Ok(Self(value))
+    }
+
+    /// The exact name; empty for the nameless issuer.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same name, owning its bytes.
+    #[must_use]
+    pub fn into_owned(self) -> Issuer<'static> {
+        Issuer(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl fmt::Debug for Issuer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Issuer({:?})", self.as_str())
+    }
+}
+
+/// What the denylist knows a token by: 128 bits of SHA-256 over selector, issuer and value, length-prefixed.
+///
+/// The key carries the issuer (promise 16), is the same on every node and after every rebuild, and serves as the
+/// filters' item, the index's key and, in base64url, the `id` of an entry on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub [u8; 16]);
+
+impl Key {
+    /// The key of one claim value of one issuer. Costs one or two SHA-256 blocks for usual lengths, no allocation.
+    #[must_use]
+    pub fn new(selector: Selector, issuer: &Issuer<'_>, value: &str) -> Self {
+        let issuer = issuer.as_str().as_bytes();
+        let mut hash = Sha256::new();
+        hash.update([selector as u8]);
+        // Issuers are at most CLAIM_BYTES_MAX long, so two bytes hold the length.
+        hash.update(u16::try_from(issuer.len()).unwrap_or(u16::MAX).to_be_bytes());
+        hash.update(issuer);
+        hash.update(value.as_bytes());
+        let digest = hash.finalize();
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        Self(key)
+    }
+
+    /// The key of one token.
+    #[must_use]
+    pub fn of_token(issuer: &Issuer<'_>, jti: &Jti<'_>) -> Self {
+        Self::new(Selector::Jti, issuer, jti.as_str())
+    }
+}
+
+impl fmt::Debug for Key {
+    /// Prints the first four bytes: enough to follow one entry through a debug log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:02x}{:02x}{:02x}{:02x}…)", self.0[0], self.0[1], self.0[2], self.0[3])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_one_to_1024_bytes_of_any_unicode() {
+        assert_eq!(Jti::parse(""), Err(ClaimError::Empty { claim: "jti" }));
+        assert_eq!(Jti::parse("x".repeat(1_025)), Err(ClaimError::TooLong { claim: "jti", bytes: 1_025 }));
+        assert_eq!(Jti::parse("é".repeat(513)), Err(ClaimError::TooLong { claim: "jti", bytes: 1_026 }));
+        for good in ["x", "\u{0}\r\n", "☂️", &"x".repeat(1_024)] {
+            assert_eq!(Jti::parse(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn keys_differ_by_selector_issuer_and_value_and_do_not_run_together() {
+        let issuer = |name: &'static str| Issuer::parse(name).unwrap();
+        let keys = [
+            Key::new(Selector::Jti, &issuer("ab"), "c"),
+            Key::new(Selector::Jti, &issuer("a"), "bc"),
+            Key::new(Selector::Jti, &Issuer::NAMELESS, "abc"),
+            Key::new(Selector::Sub, &issuer("ab"), "c"),
+            Key::new(Selector::Jti, &issuer("ab"), "C"),
+        ];
+        for (i, a) in keys.iter().enumerate() {
+            assert!(keys[i + 1..].iter().all(|b| a != b));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", Jti::parse("secret-id").unwrap()), "Jti(9 bytes)");
+    }
+}

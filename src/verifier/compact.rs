@@ -1,0 +1,86 @@
+//! A token taken apart, not yet verified: the compact form of RFC 7515 section 7.1, read strictly.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::algorithm::Algorithm;
+use super::claims::Claims;
+use super::refusal::{Part, Refusal, TOKEN_BYTES_MAX};
+use super::strict_json::{Object, Value};
+use crate::token::CLAIM_BYTES_MAX;
+
+/// Header members that change the meaning of a token and are not implemented (RFC 7515 section 4.1.11, RFC 7797,
+/// RFC 7516 section 4.1.3). Members that offer a key (`jku`, `jwk`, `x5u`, `x5c`) are never read.
+const UNSUPPORTED_MEMBERS: [&str; 3] = ["crit", "b64", "zip"];
+
+/// A well-formed token. Its claims are the caller's word until [`super::Verifier::verify`] has judged the signature.
+#[derive(Debug)]
+pub(super) struct Unverified<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<String>,
+    pub(super) claims: Claims,
+    /// What is signed: header, dot, payload, as they came.
+    pub(super) signing_input: &'a [u8],
+    /// The signature in base64url, known to be canonical.
+    pub(super) signature: &'a str,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes `token` apart. Linear in its length.
+    pub(super) fn parse(token: &'a str) -> Result<Self, Refusal> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Refusal::TooLong { bytes: token.len() });
+        }
+        let (header, payload, signature) = three_parts(token)?;
+        let header = decode_text(header, Part::Header)?;
+        let header = Object::parse(&header, Part::Header)?;
+        let algorithm = algorithm(&header)?;
+        let kid = kid(&header)?;
+        let payload = decode_text(payload, Part::Payload)?;
+        let claims = Claims::read(&Object::parse(&payload, Part::Payload)?)?;
+        decode(signature, Part::Signature)?;
+        let signing_input = &token.as_bytes()[..token.len() - signature.len() - 1];
+        Ok(Self { algorithm, kid, claims, signing_input, signature })
+    }
+}
+
+fn three_parts(token: &str) -> Result<(&str, &str, &str), Refusal> {
+    let mut parts = token.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(payload), Some(signature), None) => Ok((header, payload, signature)),
+        _ => match token.split('.').count() {
+            5 => Err(Refusal::Encrypted),
+            parts => Err(Refusal::PartCount { parts }),
+        },
+    }
+}
+
+fn decode(text: &str, part: Part) -> Result<Vec<u8>, Refusal> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::NotBase64Url { part })
+}
+
+fn decode_text(text: &str, part: Part) -> Result<String, Refusal> {
+    String::from_utf8(decode(text, part)?).map_err(|_| Refusal::NotUtf8 { part })
+}
+
+fn algorithm(header: &Object<'_>) -> Result<Algorithm, Refusal> {
+    if header.get("enc").is_some() {
+        return Err(Refusal::Encrypted);
+    }
+    if let Some(member) = UNSUPPORTED_MEMBERS.into_iter().find(|member| header.get(member).is_some()) {
+        return Err(Refusal::HeaderMember { member });
+    }
+    match header.get("alg") {
+        Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => Err(Refusal::AlgNone),
+        Some(Value::String(name)) => Algorithm::from_name(name).ok_or(Refusal::AlgUnsupported),
+        _ => Err(Refusal::AlgMissing),
+    }
+}
+
+fn kid(header: &Object<'_>) -> Result<Option<String>, Refusal> {
+    match header.get("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) if (1..=CLAIM_BYTES_MAX).contains(&kid.len()) => Ok(Some(kid.as_ref().to_owned())),
+        Some(_) => Err(Refusal::Kid),
+    }
+}

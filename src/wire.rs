@@ -1,0 +1,12 @@
+//! The JSON bodies of the REST contract: what the server writes, the command line reads, and the other way round.
+//!
+//! All times are NumericDate seconds. Unknown members are refused, so that a typo never reads as an absent option.
+
+mod answers;
+mod requests;
+
+pub use answers::{
+    CheckAnswer, CheckAnswers, CheckManyAnswer, Entries, Entry, Problem, PurgeAnswer, RejectedLine, RevokeAnswer,
+    RevokeManyAnswer,
+};
+pub use requests::{CheckBody, CheckClaims, CheckId, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

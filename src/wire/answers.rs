@@ -1,0 +1,172 @@
+//! What the server answers.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The answer to a revoke: `{"seq","stored":true,"expires_at"}` or `{"stored":false,"because":"expired"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevokeAnswer {
+    /// Place of the entry in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seq: Option<u64>,
+    /// Whether an entry holds the token now.
+    pub stored: bool,
+    /// Until when the entry lives: `exp` + leeway, or the furthest end recorded before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub expires_at: Option<i64>,
+    /// Why nothing was stored: `expired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub because: Option<String>,
+}
+
+/// The answer to a revoke of many, when lines were rejected or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct RevokeManyAnswer {
+    /// Lines accepted: stored, already stored, or already expired.
+    pub accepted: u64,
+    /// Lines refused, each with its reason; the first 1,000 of them.
+    pub rejected: Vec<RejectedLine>,
+    /// Lines refused beyond those that `rejected` lists; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rejected_unlisted: Option<u64>,
+    /// Highest place in the history that the accepted lines rely on; absent if none was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seq: Option<u64>,
+}
+
+/// One refused line of a revoke of many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RejectedLine {
+    /// Number of the line, from 1.
+    pub line: u64,
+    /// Why it was refused, naming the field and the limit.
+    pub error: String,
+}
+
+/// One verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckAnswer {
+    /// Whether the token is revoked. `false` means "not revoked", and no more than that.
+    pub revoked: bool,
+    /// What revoked it: `jti`, `sid`, `sub`, `client_id`, `iss`, or `unverifiable` for a forged token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<String>,
+    /// Why, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub revoked_at: Option<i64>,
+    /// The selectors that were judged; what is not listed was not looked at.
+    pub judged: Vec<String>,
+}
+
+/// The answer to a check that was posted: one verdict, or many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum CheckAnswers {
+    /// To `ids` and `tokens`.
+    Many(CheckManyAnswer),
+    /// To all else.
+    One(CheckAnswer),
+}
+
+/// The verdicts of a check of many, in the order asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckManyAnswer {
+    /// One verdict for each id or token asked.
+    pub results: Vec<CheckAnswer>,
+}
+
+/// One entry of the denylist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    /// Opaque, URL-safe; stable when the entry is extended.
+    pub id: String,
+    /// Place in the history.
+    pub seq: u64,
+    /// The selector it names: `jti`.
+    pub kind: String,
+    /// Issuer; absent for the nameless one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iss: Option<String>,
+    /// The claim's value.
+    pub value: String,
+    /// Whose token, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sub: Option<String>,
+    /// Why, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+    /// When it was revoked.
+    pub revoked_at: i64,
+    /// Until when the entry lives.
+    pub expires_at: i64,
+}
+
+/// One page of entries, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entries {
+    /// The entries of this page.
+    pub revocations: Vec<Entry>,
+    /// Cursor for `after`; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next: Option<String>,
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PurgeAnswer {
+    /// Ended buckets dropped from the index.
+    pub buckets: u64,
+    /// Entries that went with them.
+    pub entries: u64,
+    /// Journal segments dropped or rewritten.
+    pub segments: u64,
+}
+
+/// An error of the REST API (RFC 9457), `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong, naming the field and the limit, and what to do next.
+    pub detail: String,
+    /// The field that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub field: Option<String>,
+    /// The limit that was passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limit: Option<u64>,
+    /// Index of the element of a check of many that was refused, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub index: Option<u64>,
+    /// Lines of a revoke of many that are durable in spite of the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub durable: Option<u64>,
+    /// Request id, as in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,56 @@
+//! `GET /openapi.json`: generated from the code, and the same set of routes as the table.
+
+use std::collections::BTreeSet;
+
+use revokd::http::{Access, ROUTES};
+use serde_json::Value;
+
+use super::test_app::TestApp;
+
+async fn document() -> Value {
+    TestApp::new().get("/openapi.json").await.ok()
+}
+
+#[tokio::test]
+async fn the_description_changes_only_on_purpose() {
+    insta::assert_json_snapshot!(document().await);
+}
+
+#[tokio::test]
+async fn table_and_description_name_the_same_routes_with_the_same_access() {
+    let document = document().await;
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let is_open = operation.get("security").is_some_and(|security| *security == serde_json::json!([]));
+            described.insert((method.to_uppercase(), path.clone(), is_open));
+        }
+    }
+    let row =
+        |route: &revokd::http::Route| (route.method.to_string(), route.path.to_owned(), route.access == Access::Open);
+    assert_eq!(described, ROUTES.iter().map(row).collect());
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(elements) => elements.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = document().await;
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 5);
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}

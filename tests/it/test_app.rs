@@ -1,0 +1,247 @@
+//! [`TestApp`]: the whole service in one process, with a clock that the test moves and no port.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use revokd::clock::{Clock, ClockSettings, ManualTime};
+use revokd::denylist::{self, Denylist, Opened, Settings, Sources};
+use revokd::event::Change;
+use revokd::http::{Http, HttpSettings, service};
+use revokd::index::Index;
+use revokd::issuers::{IssuerLimits, Issuers};
+use revokd::journal::StoreDir;
+use revokd::keys::{Scope, Scopes, generate};
+use revokd::metrics::Metrics;
+use revokd::readiness::{Condition, Readiness};
+use revokd::token::Issuer;
+use revokd::verifier::{Algorithm, IssuerSettings, KeySettings, Verifier};
+use serde_json::Value;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+pub(crate) use super::support::{LEEWAY_S, LIFETIME_MAX_S, START};
+use super::support::{Mode, journal_options, mode, settings};
+
+/// An issuer whose keys cannot be had.
+pub(crate) const AWAY: &str = "https://away";
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A service, its clock and a key for everything.
+pub(crate) struct TestApp {
+    pub(crate) time: Arc<ManualTime>,
+    pub(crate) denylist: Denylist,
+    pub(crate) readiness: Readiness,
+    service: BoxCloneSyncService<Request<Body>, Response<Body>, std::convert::Infallible>,
+    /// A key with every scope.
+    pub(crate) key: String,
+    threads: Vec<JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.denylist.stop();
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl TestApp {
+    /// One nameless issuer, default settings.
+    pub(crate) fn new() -> Self {
+        Self::with(HttpSettings::default(), &[])
+    }
+
+    /// Issuers of these names, each with [`SECRET`] for HS256.
+    pub(crate) fn with(http: HttpSettings, issuers: &[&str]) -> Self {
+        Self::with_store(http, issuers, settings())
+    }
+
+    /// The same on a denylist with settings of its own.
+    pub(crate) fn with_store(http: HttpSettings, issuers: &[&str], settings: Settings) -> Self {
+        let time = ManualTime::starting_at(START);
+        let clock = Clock::manual(Arc::clone(&time), ClockSettings { step_max_s: 3_600, hold_s: 86_400 });
+        let limits = |name: &&str| IssuerLimits {
+            issuer: Issuer::parse((*name).to_owned()).unwrap(),
+            lifetime_max_s: LIFETIME_MAX_S,
+            leeway_s: LEEWAY_S,
+        };
+        let list = Issuers::named(issuers.iter().map(limits).collect());
+        let list = list.unwrap_or_else(|| Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S));
+        let dir = tempfile::tempdir().unwrap();
+        let metrics = Metrics::new();
+        let (denylist, threads) = open(dir.path(), settings, clock, list, &metrics);
+        let trusted = issuers.iter().map(|name| trusted(name)).collect();
+        let verifier = Arc::new(Verifier::new(trusted, Path::new("/")).unwrap());
+        let readiness = Readiness::new();
+        for condition in Condition::ALL {
+            readiness.set(condition, true);
+        }
+        let http = Http::new(denylist.clone(), verifier, readiness.clone(), metrics, http);
+        let service = BoxCloneSyncService::new(service(http));
+        let mut app = Self { time, denylist, readiness, service, key: String::new(), threads, _dir: dir };
+        app.key = app.key_with(&Scope::ALL);
+        app
+    }
+
+    /// A new key with these scopes.
+    pub(crate) fn key_with(&self, scopes: &[Scope]) -> String {
+        let new = generate("test", Scopes::of(scopes)).unwrap();
+        self.denylist.keys().apply(&Change::KeyCreated(new.record));
+        new.text
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        if mode() == Mode::PurgeAlways {
+            let _ = self.denylist.purge().await;
+        }
+        let response = self.service.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request with the key for everything.
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        media: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("x-api-key", &self.key);
+        if let Some(media) = media {
+            request = request.header("content-type", media);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, None, Body::empty()).await
+    }
+
+    /// Posts text as JSON, whatever it is.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.request(Method::POST, path, Some("application/json"), body).await
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, body.to_string()).await
+    }
+
+    /// The value of one line of `/metrics`, 0 if it is not there.
+    pub(crate) async fn metric(&self, line: &str) -> u64 {
+        let text = String::from_utf8(self.get("/metrics").await.body.to_vec()).unwrap();
+        text.lines().find_map(|l| l.strip_prefix(line)?.strip_prefix(' ')?.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// A new denylist in `dir`, with its threads.
+fn open(
+    dir: &Path,
+    settings: Settings,
+    clock: Clock,
+    issuers: Issuers,
+    metrics: &Metrics,
+) -> (Denylist, Vec<JoinHandle<()>>) {
+    let sources = Sources {
+        disk: Arc::new(StoreDir::open(dir).unwrap()),
+        journal: journal_options(),
+        index_path: &dir.join("index"),
+        open_index: &|path| Index::open(path, 16 << 20),
+    };
+    let Opened { denylist, writer, indexer, refiller, .. } =
+        denylist::open(&sources, settings, clock, issuers, metrics).unwrap();
+    let threads = vec![
+        std::thread::spawn(move || writer.run()),
+        std::thread::spawn(move || indexer.run()),
+        std::thread::spawn(move || refiller.run()),
+    ];
+    (denylist, threads)
+}
+
+fn trusted(iss: &str) -> IssuerSettings {
+    let mut settings = IssuerSettings::named(iss);
+    if iss == AWAY {
+        // Nobody listens there.
+        settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
+        return settings;
+    }
+    settings.keys = vec![KeySettings {
+        kid: None,
+        alg: Algorithm::HS256,
+        secret: Some(SECRET.to_owned().into()),
+        secret_file: None,
+        secret_encoding: None,
+        pem_file: None,
+    }];
+    settings
+}
+
+/// A token of these claims that the issuers of every test have signed.
+pub(crate) fn token(claims: &Value) -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
+}
+
+/// The same claims, signed by somebody else.
+pub(crate) fn forged(claims: &Value) -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(b"ffffffffffffffffffffffffffffffff");
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The body of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json");
+        self.json()
+    }
+
+    /// The body of a problem of this status, with all that every problem has.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(status == 503, self.headers.contains_key("retry-after"));
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], "about:blank");
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        assert!(!problem["detail"].as_str().unwrap().is_empty() && !problem["title"].as_str().unwrap().is_empty());
+        problem
+    }
+
+    /// A problem about this field, which must be named in words too.
+    #[track_caller]
+    pub(crate) fn refuses(&self, status: u16, field: &str) -> Value {
+        let problem = self.problem(status);
+        assert_eq!(problem["field"], field, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(&format!("`{field}`")), "{problem}");
+        problem
+    }
+}
