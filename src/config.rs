@@ -19,7 +19,7 @@ pub use requests::{Check, Limits, Tokens};
 pub use server::{ListenAddress, NoAddress, Server};
 pub use show::Setting;
 pub use source::{Origin, Sources};
-pub use storage::{Clock, Filter, FilterMode, NoSchedule, Purge, Schedule, Store};
+pub use storage::{Clock, Filter, FilterMode, Purge, Schedule, Store};
 
 use crate::verifier::IssuerSettings;
 

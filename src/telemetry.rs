@@ -1,9 +1,8 @@
 //! Logging: text on a terminal, JSON lines otherwise, on stderr, through a queue that never holds a request up.
 //!
-//! No token, key or raw claim value is ever logged (promise 12): ids appear as an [`IdHash`].
+//! No token, key or raw claim value is ever logged (promise 12).
 
 mod access;
-mod id_hash;
 mod json;
 mod writer;
 
@@ -17,7 +16,6 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 
 pub use self::access::Access;
-pub use self::id_hash::{IdHash, ShortHash};
 pub use self::writer::LogGuard;
 
 use self::json::JsonLines;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::output::{self, note};
 use super::{Context, Exit, OutputArgs};
 use crate::config::Setting;
+use crate::verifier::Verifier;
 
 /// Check or show the configuration
 ///
@@ -60,6 +61,8 @@ pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> anyhow::Res
 fn check(as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
     match context.load() {
         Ok(loaded) => {
+            // Reads the key files of the issuers, and fetches nothing.
+            Verifier::new(loaded.config.issuers.clone(), &loaded.base_dir())?;
             if as_json {
                 output::json(&json!({ "ok": true, "file": loaded.file, "problems": [] }))?;
             } else {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use confique::Config;
-use croner::parser::{CronParser, Seconds};
 use serde::{Deserialize, Serialize};
+
+use crate::jobs::{self, ScheduleError};
 
 /// The data directory, and what the store may take.
 #[derive(Debug, Clone, Config, Serialize)]
@@ -80,29 +81,12 @@ pub enum Schedule {
     Cron(String),
 }
 
-/// Why a schedule is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no schedule: {why}; write six cron fields (second minute hour day month weekday) or \"off\"")]
-pub struct NoSchedule {
-    text: String,
-    why: String,
-}
-
 impl TryFrom<String> for Schedule {
-    type Error = NoSchedule;
+    type Error = ScheduleError;
 
-    fn try_from(text: String) -> Result<Self, NoSchedule> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        if text.split_whitespace().count() != 6 {
-            return Err(NoSchedule { text, why: "it has not six fields".to_owned() });
-        }
-        // The same parser with the same option as the scheduler's, so that what passes here runs there.
-        match CronParser::builder().seconds(Seconds::Required).build().parse(&text) {
-            Ok(_) => Ok(Self::Cron(text)),
-            Err(error) => Err(NoSchedule { text, why: error.to_string() }),
-        }
+    fn try_from(text: String) -> Result<Self, ScheduleError> {
+        jobs::validate_schedule(&text)?;
+        Ok(if text == "off" { Self::Off } else { Self::Cron(text) })
     }
 }
 
@@ -134,15 +118,15 @@ mod tests {
 
     #[test]
     fn a_schedule_has_six_fields_or_is_off() {
-        assert_eq!(Schedule::try_from("off".to_owned()), Ok(Schedule::Off));
+        assert_eq!(Schedule::try_from("off".to_owned()).unwrap(), Schedule::Off);
         for good in ["0 * * * * *", "*/1 * * * * *", "30 0 3 * * MON-FRI"] {
-            assert_eq!(Schedule::try_from(good.to_owned()), Ok(Schedule::Cron(good.to_owned())));
+            assert_eq!(Schedule::try_from(good.to_owned()).unwrap(), Schedule::Cron(good.to_owned()));
         }
         for bad in
             ["", "* * * * *", "60 * * * * *", "* * * * * x", "0 * * * * * 2030", "@hourly", "OFF", "every minute"]
         {
             let error = Schedule::try_from(bad.to_owned()).unwrap_err().to_string();
-            assert!(error.contains(&format!("{bad:?}")), "{error}");
+            assert!(error.contains("`purge.schedule`"), "{error}");
         }
     }
 }

@@ -2,16 +2,15 @@
 //!
 //! Promises 1 and 2 are kept here. The thread owns the journal; nothing else changes the state of the denylist.
 
-mod chain;
 mod purge;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use self::chain::Chain;
 use self::purge::Purge;
 use super::bucket::Bucket;
 use super::filter::BucketFilter;
@@ -109,7 +108,10 @@ impl Writer {
         }
         let now = self.state.clock.now().earliest;
         if let Err(error) = self.journal.close(now) {
-            tracing::error!(error = %Chain(&error), "the journal could not be closed; all that was acknowledged is durable");
+            tracing::error!(
+                error = &error as &dyn Error,
+                "the journal could not be closed; all that was acknowledged is durable"
+            );
         }
         // The indexer drains what is left, which is not needed but spares the next start the replay.
         let _ = self.indexer.send(indexer::Command::Stop);
@@ -218,12 +220,12 @@ impl Writer {
             AppendError::Refused { .. } => {
                 self.state.metrics.store.errors.write.increment(1);
                 if self.state.writes.refuse() {
-                    tracing::error!(error = %Chain(error), "writes are refused, and resume by themselves");
+                    tracing::error!(error = error as &dyn Error, "writes are refused, and resume by themselves");
                 }
             }
             AppendError::Failed { .. } => {
                 self.state.metrics.store.errors.sync.increment(1);
-                tracing::error!(error = %Chain(error), "writes stop until a restart has verified the journal");
+                tracing::error!(error = error as &dyn Error, "writes stop until a restart has verified the journal");
                 self.state.writes.fail();
             }
         }

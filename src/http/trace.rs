@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::auth::Seen;
 use super::error::ApiError;
+use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -56,19 +57,21 @@ impl Trace {
 
     /// The access log: one line a request, at `info` but for checks, of which there are thousands a second.
     fn log(&self, method: &Method, seen: Option<&Seen>, response: &Response) {
-        let (route, caller) = seen.map_or(("-", ""), |seen| (seen.route, &seen.caller));
-        let status = response.status().as_u16();
+        let (route, key_id) = seen.map_or(("", ""), |seen| (seen.route, &seen.caller));
         let is_check = route.starts_with("/check");
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: "revokd::access",
-                    request_id = self.id(), %method, route, status, caller,
-                    duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-                )
-            };
+        if !telemetry::Access::is_enabled(is_check) {
+            return;
         }
-        if is_check { line!(debug) } else { line!(info) }
+        let line = telemetry::Access {
+            method: method.as_str(),
+            route,
+            status: response.status().as_u16(),
+            duration: self.started.elapsed(),
+            request_id: self.id(),
+            key_id,
+            is_check,
+        };
+        line.log();
     }
 }
 

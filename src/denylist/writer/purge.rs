@@ -1,12 +1,13 @@
 //! The writer's purge: withdraws ended buckets at once, and reclaims the journal in short steps between groups.
 
+use std::error::Error;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::super::indexer;
 use super::super::request::{PurgeReport, WriteError};
-use super::{Chain, Reply, Writer};
+use super::{Reply, Writer};
 use crate::journal::{JournalError, Reclaimed};
 
 /// A purge under way: buckets are withdrawn, the journal is reclaimed in steps between groups.
@@ -57,7 +58,10 @@ impl Writer {
                 if let JournalError::Write(error) = &error {
                     self.note_failure(error);
                 }
-                tracing::error!(error = %Chain(&error), "the journal stays as large as it is until the next purge");
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "the journal stays as large as it is until the next purge"
+                );
                 Some(WriteError::Refused)
             }
         };

@@ -22,7 +22,7 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["src/main.rs", "src/cli.rs", "src/cli/"]),
     ("clap_complete", &["src/cli.rs", "src/cli/"]),
     ("confique", &["src/config.rs", "src/config/"]),
-    ("croner", &["src/config.rs", "src/config/", "src/jobs.rs", "src/jobs/"]),
+    ("croner", &["src/jobs.rs", "src/jobs/"]),
     ("http_body_util", &["src/http.rs", "src/http/"]),
     ("hyper", &["src/http.rs", "src/http/"]),
     ("hyper_util", &["src/http.rs", "src/http/"]),
