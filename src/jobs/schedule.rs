@@ -29,14 +29,14 @@ pub struct Schedule {
 pub enum ScheduleError {
     /// Not six fields.
     #[error(
-        "`purge.schedule` has {fields} fields; it takes six: second minute hour day month weekday (UTC), or \"off\""
+        "{fields} fields, where a schedule takes six: second minute hour day month weekday (UTC), or \"off\""
     )]
     Fields {
         /// How many there are.
         fields: usize,
     },
     /// A field is not to be understood.
-    #[error("`purge.schedule` = {text:?} is no cron expression")]
+    #[error("{text:?} is no cron expression")]
     Expression {
         /// The text.
         text: String,
@@ -45,7 +45,7 @@ pub enum ScheduleError {
         source: CronError,
     },
     /// No such time comes.
-    #[error("`purge.schedule` = {text:?} never fires")]
+    #[error("{text:?} never fires")]
     Never {
         /// The text.
         text: String,
@@ -147,7 +147,7 @@ mod tests {
             ("0 0 0 30 2 *", "never fires"),
         ] {
             let error = Schedule::parse(text).unwrap_err().to_string();
-            assert!(error.starts_with("`purge.schedule`") && error.contains(part), "{text}: {error}");
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 }
