@@ -1,0 +1,101 @@
+//! What was acknowledged in a directory, and whether a server still knows it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::chance::Chance;
+use super::load::Done;
+use super::verdicts;
+use crate::real_server::{RealServer, now};
+
+/// Ids in one check.
+const IDS_PER_CHECK: usize = 2_000;
+
+/// Acknowledged ids that one judgement of [`Scope::Recent`] asks for.
+const RECENT: usize = 20_000;
+
+/// Everything acknowledged, in order of the rounds.
+#[derive(Default)]
+pub(super) struct Ledger {
+    ids: Vec<String>,
+    /// The latest `exp` acknowledged.
+    exps: HashMap<String, i64>,
+}
+
+/// How much is asked for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Scope {
+    Recent,
+    Everything,
+}
+
+/// What a server got wrong.
+#[derive(Debug)]
+pub(super) enum Loss {
+    /// Acknowledged as revoked, and reads good.
+    Lost { jti: String, exp: i64, among: usize },
+    /// Never revoked, and reads revoked.
+    Invented { jti: String },
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost { jti, exp, among } => {
+                write!(f, "{jti} was acknowledged with exp {exp} and reads good; {among} acknowledged in all")
+            }
+            Self::Invented { jti } => write!(f, "{jti} was never revoked and reads revoked"),
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn len(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
+    /// Adds what a round's writers were told. A later `exp` stands, an earlier one does not shorten.
+    pub(super) fn take(&mut self, round: Vec<Done>) {
+        for (jti, exp) in round.into_iter().flatten() {
+            if let Some(known) = self.exps.get_mut(&jti) {
+                *known = exp.max(*known);
+            } else {
+                self.exps.insert(jti.clone(), exp);
+                self.ids.push(jti);
+            }
+        }
+    }
+
+    /// Some entries, chosen by chance.
+    pub(super) fn some(&self, count: usize, chance: &mut Chance) -> Vec<(String, i64)> {
+        if self.ids.is_empty() {
+            return Vec::new();
+        }
+        let pick = |_| &self.ids[usize::try_from(chance.below(self.ids.len() as u64)).unwrap()];
+        (0..count).map(pick).map(|jti| (jti.clone(), self.exps[jti])).collect()
+    }
+
+    /// Asks the server for every acknowledged id (or the most recent ones), and for as many strangers.
+    ///
+    /// # Errors
+    /// The first thing that it got wrong.
+    pub(super) async fn judge(&self, server: &RealServer, scope: Scope, chance: &mut Chance) -> Result<(), Loss> {
+        let first = if scope == Scope::Recent { self.ids.len().saturating_sub(RECENT) } else { 0 };
+        for ids in self.ids[first..].chunks(IDS_PER_CHECK) {
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            let revoked = verdicts(server, &ids).await;
+            // Read after the answer: what has not expired by now had not then.
+            let now = now();
+            for (jti, revoked) in ids.iter().zip(revoked) {
+                let exp = self.exps[*jti];
+                if !revoked && exp > now {
+                    return Err(Loss::Lost { jti: (*jti).to_owned(), exp, among: self.ids.len() });
+                }
+            }
+        }
+        let strangers: Vec<_> = (0..500).map(|_| format!("stranger-{}", chance.next())).collect();
+        let ids: Vec<_> = strangers.iter().map(String::as_str).collect();
+        let invented = verdicts(server, &ids).await.into_iter().position(|revoked| revoked);
+        invented.map_or(Ok(()), |place| Err(Loss::Invented { jti: strangers[place].clone() }))
+    }
+}
