@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::real_server::{EACH_SECOND, Home, RealServer};
+use crate::real_server::{self, EACH_SECOND, Home, RealServer};
 
 mod chance;
 mod damage;
@@ -44,7 +44,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let seed = setting("REVOKD_CRASH_SEED").unwrap_or_else(chance::seed);
     say(&format!("{rounds} rounds; REVOKD_CRASH_SEED={seed} repeats the choices"));
     let mut chance = Chance::new(seed);
-    let (mut acknowledged, mut early_kills) = (0, 0);
+    let (mut acknowledged, mut early_kills, mut segments) = (0, 0, 0);
     let mut round = 0;
     while round < rounds {
         let home = Home::new(SETTINGS);
@@ -59,14 +59,17 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
             ledger.take(killed_under_load(server, &ledger, round, &mut chance).await);
             round += 1;
         }
-        acknowledged += settle_the_era(&home, &ledger, &mut chance, seed).await;
+        settle_the_era(&home, &ledger, &mut chance, seed).await;
+        acknowledged += ledger.len();
+        segments += real_server::segments(&home.path("data")).len() as u64;
     }
-    say(&format!("{acknowledged} acknowledged revocations, {early_kills} kills while starting, none lost"));
+    say(&format!("{acknowledged} acknowledged in {segments} segments, {early_kills} kills while starting, none lost"));
     assert!(acknowledged > rounds, "too little was written to prove anything");
+    assert!(rounds < ROUNDS_PER_ERA || segments > rounds.div_ceil(ROUNDS_PER_ERA), "no segment was ever full");
 }
 
 /// After the last kill of a directory: everything is there, and the journal is in order.
-async fn settle_the_era(home: &Home, ledger: &Ledger, chance: &mut Chance, seed: u64) -> u64 {
+async fn settle_the_era(home: &Home, ledger: &Ledger, chance: &mut Chance, seed: u64) {
     let mut server = home.start().await;
     if let Err(loss) = ledger.judge(&server, ledger::Scope::Everything, chance).await {
         panic!("at the end of an era of seed {seed}: {loss}\n{}", server.log());
@@ -74,7 +77,6 @@ async fn settle_the_era(home: &Home, ledger: &Ledger, chance: &mut Chance, seed:
     assert!(server.stop().success(), "{}", server.log());
     let verified = home.command("verify").output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-    ledger.len()
 }
 
 /// Starts that are killed after half a millisecond to sixty.

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Home {
     dir: TempDir,
     settings: Vec<String>,
+    /// One for all servers: to make one takes longer than to start a server.
+    http: reqwest::Client,
 }
 
 impl Home {
@@ -42,7 +44,7 @@ impl Home {
         };
         let always = &["server.listen=127.0.0.1:0", "log.format=json"];
         let settings = always.iter().chain(of_mode).chain(settings).map(ToString::to_string).collect();
-        Self { dir, settings }
+        Self { dir, settings, http: reqwest::Client::new() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,7 +74,7 @@ impl Home {
         let log = self.path("server.log");
         let output = File::create(&log).unwrap();
         let child = command.current_dir(self.dir.path()).stdout(Stdio::null()).stderr(output).spawn().unwrap();
-        RealServer { child, log, url: String::new(), key: String::new(), http: reqwest::Client::new() }
+        RealServer { child, log, url: String::new(), key: String::new(), http: self.http.clone() }
     }
 
     /// Starts a server that is ready for checks and writes.
@@ -89,7 +91,7 @@ pub(crate) struct RealServer {
     pub(crate) url: String,
     /// The admin key, once it is ready.
     pub(crate) key: String,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 impl RealServer {

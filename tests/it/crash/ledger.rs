@@ -11,8 +11,8 @@ use crate::real_server::{RealServer, now};
 /// Ids in one check.
 const IDS_PER_CHECK: usize = 2_000;
 
-/// Acknowledged ids that one judgement of [`Scope::Recent`] asks for.
-const RECENT: usize = 20_000;
+/// How many of the latest ids a judgement of [`Scope::Recent`] asks for, and of all ids by chance.
+const RECENT: usize = 3_000;
 
 /// Everything acknowledged, in order of the rounds.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub(super) struct Ledger {
     exps: HashMap<String, i64>,
 }
 
-/// How much is asked for.
+/// What is asked for: a sample of the latest and of all, or everything.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scope {
     Recent,
@@ -75,15 +75,22 @@ impl Ledger {
         (0..count).map(pick).map(|jti| (jti.clone(), self.exps[jti])).collect()
     }
 
-    /// Asks the server for every acknowledged id (or the most recent ones), and for as many strangers.
+    fn asked(&self, scope: Scope, chance: &mut Chance) -> Vec<&str> {
+        let ids = &self.ids;
+        if scope == Scope::Everything || ids.len() <= 2 * RECENT {
+            return ids.iter().map(String::as_str).collect();
+        }
+        let by_chance = (0..RECENT).map(|_| &ids[usize::try_from(chance.below(ids.len() as u64)).unwrap()]);
+        ids[ids.len() - RECENT..].iter().chain(by_chance).map(String::as_str).collect()
+    }
+
+    /// Asks the server for acknowledged ids, and for strangers.
     ///
     /// # Errors
     /// The first thing that it got wrong.
     pub(super) async fn judge(&self, server: &RealServer, scope: Scope, chance: &mut Chance) -> Result<(), Loss> {
-        let first = if scope == Scope::Recent { self.ids.len().saturating_sub(RECENT) } else { 0 };
-        for ids in self.ids[first..].chunks(IDS_PER_CHECK) {
-            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-            let revoked = verdicts(server, &ids).await;
+        for ids in self.asked(scope, chance).chunks(IDS_PER_CHECK) {
+            let revoked = verdicts(server, ids).await;
             // Read after the answer: what has not expired by now had not then.
             let now = now();
             for (jti, revoked) in ids.iter().zip(revoked) {

@@ -21,7 +21,7 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn of(server: &RealServer) -> Self {
-        Self { http: reqwest::Client::new(), url: format!("{}/revoke", server.url), key: server.key.clone() }
+        Self { http: server.http.clone(), url: format!("{}/revoke", server.url), key: server.key.clone() }
     }
 
     /// `None` once the server is gone. Whatever else it says than 200 is no part of this game.
