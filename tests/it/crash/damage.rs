@@ -34,25 +34,40 @@ fn forget_the_tail(data: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Whether a start, or the first judgement after it, gives away that something is missing.
+async fn is_noticed(home: &Home, ledger: &Ledger, chance: &mut Chance) -> bool {
+    match home.spawn().ready(home).await {
+        Err(refused) => refused.contains("--accept-loss"),
+        Ok(server) => matches!(ledger.judge(&server, Scope::Everything, chance).await, Err(Loss::Lost { .. })),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_acknowledged_tail_that_is_gone_is_a_loss_that_the_harness_reports() {
+async fn an_acknowledged_tail_that_is_gone_is_noticed_with_the_index_and_without() {
     let mut chance = Chance::new(1);
     let (home, ledger) = written(&mut chance).await;
-    {
-        let server = home.start().await;
-        ledger.judge(&server, Scope::Everything, &mut chance).await.expect("undamaged, nothing is lost");
-    }
+    assert!(!is_noticed(&home, &ledger, &mut chance).await, "undamaged, nothing is lost");
     forget_the_tail(&home.path("data"));
-    // The index alone would give the loss away: it has more than the journal then, and the server refuses.
-    let refused = home.spawn().ready(&home).await.err().expect("the index is newer than the journal");
-    assert!(refused.contains("--accept-loss"), "{refused}");
+    assert!(is_noticed(&home, &ledger, &mut chance).await);
     fs::remove_dir_all(home.path("data/index")).unwrap();
-    let server = match home.spawn().ready(&home).await {
-        Ok(server) => server,
-        Err(refused) => panic!("with nothing to hold it against, a tail that is gone looks torn: {refused}"),
-    };
-    let found = ledger.judge(&server, Scope::Everything, &mut chance).await;
-    assert!(matches!(found, Err(Loss::Lost { .. })), "{found:?}");
+    assert!(is_noticed(&home, &ledger, &mut chance).await);
+}
+
+#[tokio::test]
+async fn one_lost_id_among_many_is_noticed() {
+    let home = Home::new(SETTINGS);
+    let server = home.start().await;
+    let exp = now() + 3_600;
+    let mut ledger = Ledger::default();
+    for n in 0..20 {
+        let jti = format!("id-{n}");
+        if n != 13 {
+            server.ok("/revoke", &serde_json::json!({ "jti": jti, "exp": exp })).await;
+        }
+        ledger.take(vec![Done::from([(jti, exp)])]);
+    }
+    let found = ledger.judge(&server, Scope::Recent, &mut Chance::new(1)).await;
+    assert!(matches!(&found, Err(Loss::Lost { jti, .. }) if jti == "id-13"), "{found:?}");
 }
 
 #[tokio::test]
