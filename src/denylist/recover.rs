@@ -119,6 +119,8 @@ pub fn open(
     issuers: Issuers,
     metrics: &Metrics,
 ) -> Result<Opened, OpenError> {
+    // Before the index, which would otherwise outlive a first start that is killed here, and tell of a lost journal.
+    Journal::begin_if_new(&sources.disk, sources.journal)?;
     let index = mend::newest_generation(sources);
     let mut fold = Fold::over(index, settings.overlay_entries_max);
     let (journal, recovery) =

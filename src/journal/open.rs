@@ -23,16 +23,8 @@ impl Journal {
         options: Options,
         visit: &mut dyn FnMut(&[u8], &Event<'_>),
     ) -> Result<(Self, Recovery), JournalError> {
-        salvage::adopt(&*disk)?;
-        let Some(manifest) = Manifest::read(&*disk, DIR)? else {
-            let trace = if options.create { salvage::traces(&*disk)? } else { Some(DIR.to_owned()) };
-            if trace.is_some() {
-                return Err(JournalError::Missing { file: DIR.to_owned() });
-            }
-            let journal = Self::create(disk, DIR, options)?;
-            let recovery = journal.recovery(0, 0);
-            return Ok((journal, recovery));
-        };
+        Self::begin_if_new(&disk, options)?;
+        let manifest = Manifest::read(&*disk, DIR)?.ok_or_else(|| JournalError::Missing { file: DIR.to_owned() })?;
         let scan = Scan::run(&*disk, DIR, manifest, visit, &mut |_, _| {})?;
         let (events, leftovers) = (scan.events, scan.leftovers.clone());
         let torn_bytes = scan.tail.as_ref().map_or(0, |tail| tail.torn_bytes);
@@ -40,6 +32,24 @@ impl Journal {
         journal.remove_leftovers(&leftovers)?;
         let recovery = journal.recovery(events, torn_bytes);
         Ok((journal, recovery))
+    }
+
+    /// Begins an empty journal where the store is new, and does nothing where there is a journal.
+    ///
+    /// [`open`](Self::open) does the same. Whoever makes something beside the journal calls this before: a crash in
+    /// between must not leave a store that looks as if it had lost its journal.
+    ///
+    /// # Errors
+    /// [`JournalError`]: there is no journal, and the store is not new.
+    pub fn begin_if_new(disk: &Arc<dyn Disk>, options: Options) -> Result<(), JournalError> {
+        salvage::adopt(&**disk)?;
+        if Manifest::read(&**disk, DIR)?.is_some() {
+            return Ok(());
+        }
+        if !options.create || salvage::traces(&**disk)?.is_some() {
+            return Err(JournalError::Missing { file: DIR.to_owned() });
+        }
+        Self::create(disk.clone(), DIR, options).map(drop)
     }
 
     /// Begins an empty journal in `dir`.

@@ -13,6 +13,7 @@ use crate::real_server::{self, EACH_SECOND, Home, RealServer};
 
 mod chance;
 mod damage;
+mod first_start;
 mod ledger;
 mod load;
 
