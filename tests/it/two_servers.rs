@@ -67,6 +67,14 @@ fn a_flag_or_setting_that_does_not_exist_is_named_before_anything_is_touched() {
 }
 
 #[tokio::test]
+async fn verify_of_an_empty_directory_says_so_and_keeps_no_first_start_from_being_one() {
+    let home = Home::new(&[]);
+    let (code, said) = run(&home, "verify", &[]);
+    assert!(code == 1 && said.contains("journal is missing"), "{code}: {said}");
+    serves(&home.start().await).await;
+}
+
+#[tokio::test]
 async fn verify_is_refused_while_a_server_runs_and_fine_afterwards() {
     let home = Home::new(&[]);
     let mut server = home.start().await;

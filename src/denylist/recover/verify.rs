@@ -27,13 +27,15 @@ pub fn verify(
     sources: &Sources<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(VerifyReport, IndexState), OpenError> {
-    let index = newest_generation(sources).and_then(|index| Ok((marks(&index)?, index)));
+    // Opening makes what is not there, and an index without a journal would keep the first start from being one.
+    let index = sources.index_path.exists().then(|| newest_generation(sources));
+    let index = index.and_then(|index| index.and_then(|index| Ok((marks(&index)?, index))).ok());
     let mut expected: HashMap<BucketId, Digest> = HashMap::new();
     let mut scratch = Vec::with_capacity(512);
     let report = journal::verify(
         &*sources.disk,
         &mut |raw, event| {
-            let (Some((_, bucket)), Ok((marks, _))) = (event.entry(), &index) else { return };
+            let (Some((_, bucket)), Some((marks, _))) = (event.entry(), &index) else { return };
             if marks.get(&bucket).is_some_and(|mark| event.seq <= *mark) {
                 expected.entry(bucket).or_default().add_event(&mut scratch, event, raw);
             }
@@ -41,7 +43,7 @@ pub fn verify(
         progress,
     )?;
     let state = match index {
-        Ok((marks, index)) if is_equal(&index, &marks, &expected).unwrap_or(false) => IndexState::Equal,
+        Some((marks, index)) if is_equal(&index, &marks, &expected).unwrap_or(false) => IndexState::Equal,
         _ => IndexState::Differs,
     };
     Ok((report, state))
