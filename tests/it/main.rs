@@ -37,6 +37,7 @@ mod minted;
 mod minting;
 mod model;
 mod openapi;
+mod readme;
 mod real_server;
 mod store_entries;
 mod store_faults;
