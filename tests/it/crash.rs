@@ -26,8 +26,10 @@ const WRITERS: u64 = 12;
 /// Rounds in one directory.
 const ROUNDS_PER_ERA: u64 = 10;
 
-/// Segments as small as can be, and a purge each second, so that rotation, dropping and recovery meet.
-const SETTINGS: &[&str] = &["store.segment_bytes=1048576", "tokens.leeway_s=0", EACH_SECOND];
+/// Segments as small as can be, and a purge each second, so that rotation, dropping and recovery meet. A read of the
+/// index may take its time: that an answer in doubt is 503 is tested elsewhere.
+const SETTINGS: &[&str] =
+    &["store.segment_bytes=1048576", "tokens.leeway_s=0", "check.read_timeout_ms=30000", EACH_SECOND];
 
 #[expect(clippy::print_stderr, reason = "the seed, for whoever has to repeat a failure")]
 fn say(what: &str) {
