@@ -41,6 +41,16 @@ impl Trace {
         begun.filter(|place| self.ended_well(*place, to)).count()
     }
 
+    /// How many groups of events were written to a journal segment: each is one frame, and begins with its magic.
+    pub(super) fn groups_within(&self, from: usize, to: usize) -> usize {
+        let written = |line: &&String| line.contains(" pwrite64(") && line.contains(".segment>, \"\\377RJ");
+        self.0[from..to].iter().filter(written).count()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the call that began in this line returned 0 before the line `to`.
     fn ended_well(&self, begun: usize, to: usize) -> bool {
         let line = &self.0[begun];
