@@ -65,6 +65,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         settle_the_era(&home, &ledger, &mut chance, seed).await;
         acknowledged += ledger.len();
         segments += real_server::segments(&home.path("data")).len() as u64;
+        say(&format!("{round} rounds, {acknowledged} acknowledged"));
     }
     say(&format!("{acknowledged} acknowledged in {segments} segments, {early_kills} kills while starting, none lost"));
     assert!(acknowledged > rounds, "too little was written to prove anything");
