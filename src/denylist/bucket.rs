@@ -5,7 +5,7 @@
 //! an entry is in at least one of them at every instant.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwap;
@@ -220,6 +220,7 @@ impl Bucket {
 pub(super) struct Buckets {
     list: ArcSwap<Vec<Arc<Bucket>>>,
     behind: AtomicUsize,
+    drain_asked: AtomicBool,
 }
 
 impl Buckets {
@@ -287,6 +288,16 @@ impl Buckets {
 
     pub(super) fn sub_behind(&self, entries: usize) {
         self.behind.fetch_sub(entries, Ordering::Relaxed);
+    }
+
+    /// Notes that the index is to take entries in; gives whether that was not asked already.
+    pub(super) fn ask_drain(&self) -> bool {
+        !self.drain_asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// What is asked from now on is asked anew.
+    pub(super) fn begin_drain(&self) {
+        self.drain_asked.store(false, Ordering::Release);
     }
 
     /// Records held, ended ones included.

@@ -11,8 +11,12 @@ use super::bucket::Bucket;
 use super::state::State;
 use crate::index::IndexError;
 
-/// How long entries gather before they are taken in: sled is quicker with many keys in order.
+/// Entries gather until none has come for this long: sled is quicker with many keys in order, and listing entries
+/// that come together share a block.
 const GATHER: Duration = Duration::from_millis(10);
+
+/// How often that is waited for at the most.
+const GATHERS_MAX: usize = 25;
 
 /// How long the readers of a withdrawn bucket are waited for before its drop is put off to the next start. Reads have
 /// a deadline far below this.
@@ -44,7 +48,8 @@ impl Indexer {
         while let Ok(command) = self.commands.recv() {
             match command {
                 Command::Drain => {
-                    std::thread::sleep(GATHER);
+                    self.gather();
+                    self.state.buckets.begin_drain();
                     self.drain();
                 }
                 Command::Drop { buckets, done } => {
@@ -59,6 +64,20 @@ impl Indexer {
         self.drain();
         if let Err(error) = self.state.index.flush() {
             tracing::warn!(%error, "the index could not be flushed; the next start replays what is missing");
+        }
+    }
+
+    /// Waits while entries keep coming and the overlay has room for many more.
+    fn gather(&self) {
+        let enough = self.state.settings.overlay_entries_max / 4;
+        let mut before = 0;
+        for _ in 0..GATHERS_MAX {
+            std::thread::sleep(GATHER);
+            let behind = self.state.buckets.behind();
+            if behind == before || behind >= enough {
+                break;
+            }
+            before = behind;
         }
     }
 

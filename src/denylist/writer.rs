@@ -249,7 +249,8 @@ impl Writer {
             keys.push(key);
         }
         self.state.front.insert(&keys).map_err(|_| Unavailable::Poisoned)?;
-        if !keys.is_empty() {
+        // Asked once however many groups come: the commands of a busy second would hold up a purge or the end for many.
+        if !keys.is_empty() && self.state.buckets.ask_drain() {
             let _ = self.indexer.send(indexer::Command::Drain);
         }
         Ok(())
