@@ -4,6 +4,7 @@
 //! here is believed before [`BucketTree::scan`] has found it equal to the journal.
 
 mod layout;
+mod newest;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -142,13 +143,14 @@ pub struct BucketTree {
 }
 
 impl BucketTree {
-    /// Takes one event in. Applying twice is the same as once.
+    /// Takes one event in, which makes the entry `key`; its listing entry comes with [`Self::set_mark`]. Applying twice
+    /// is the same as once.
     ///
     /// # Errors
     /// [`IndexError`] where sled fails.
-    pub fn insert(&self, event: &Event<'_>, raw: &[u8]) -> Result<(), IndexError> {
+    pub fn insert(&self, key: &Key, event: &Event<'_>, raw: &[u8]) -> Result<(), IndexError> {
         let mut result = Ok(());
-        layout::for_each_pair(event, raw, |key, value| {
+        layout::for_each_pair(key, event, raw, |key, value| {
             if result.is_ok() {
                 result = self.tree.insert(key, value).map(drop);
             }
@@ -156,12 +158,30 @@ impl BucketTree {
         Ok(result?)
     }
 
-    /// Notes that every event of this bucket up to `seq` has been taken in.
+    /// Lists the events that were taken in since the mark, which are to be in order, and sets the mark to the last: the
+    /// tree then holds every event of its bucket up to there.
     ///
     /// # Errors
     /// [`IndexError`] where sled fails.
-    pub fn set_mark(&self, seq: Seq) -> Result<(), IndexError> {
-        self.tree.insert(layout::MARK, &seq.to_be_bytes())?;
+    pub fn set_mark(&self, listed: &[(Seq, Key)]) -> Result<(), IndexError> {
+        let Some((last, _)) = listed.last() else { return Ok(()) };
+        for block in listed.chunks(layout::BLOCK_ENTRIES_MAX) {
+            self.tree.insert(layout::seq_key(block[0].0), layout::block(block))?;
+        }
+        self.tree.insert(layout::MARK, &last.to_be_bytes())?;
+        Ok(())
+    }
+
+    /// Removes listing entries above the mark: a crash came between them and the mark, and the events that will be
+    /// taken in again are listed again.
+    ///
+    /// # Errors
+    /// [`IndexError`] where sled fails.
+    pub fn cut_listing(&self, mark: Seq) -> Result<(), IndexError> {
+        let above = layout::seq_key(mark.saturating_add(1))..layout::seq_key(Seq::MAX);
+        for pair in self.tree.range(above) {
+            self.tree.remove(pair?.0)?;
+        }
         Ok(())
     }
 
@@ -212,12 +232,20 @@ impl BucketTree {
         for pair in &self.tree {
             let (key, value) = pair?;
             match layout::parse_key(&key).ok_or(IndexError::Form)? {
-                PairKey::Mark => continue,
-                PairKey::Record(_, seq) | PairKey::Listing(seq) if seq > last => continue,
-                PairKey::Record(entry, _) => each(&entry),
-                PairKey::Listing(_) => {}
+                PairKey::Record(_, seq) | PairKey::OfSubject(seq) if seq > last => {}
+                PairKey::Record(entry, _) => {
+                    each(&entry);
+                    digest.add(&mut scratch, &key, &value);
+                }
+                PairKey::OfSubject(_) => digest.add(&mut scratch, &key, &value),
+                PairKey::Block => {
+                    let listed = layout::parse_block(&value).ok_or(IndexError::Form)?;
+                    for (seq, key) in listed.filter(|(seq, _)| *seq <= last) {
+                        digest.add_listed(&mut scratch, seq, &key);
+                    }
+                }
+                PairKey::Mark => {}
             }
-            digest.add(&mut scratch, &key, &value);
         }
         Ok(digest)
     }
@@ -243,26 +271,7 @@ impl BucketTree {
     pub fn records(&self) -> impl Iterator<Item = Result<RawEvent, IndexError>> + use<> {
         self.tree.scan_prefix([b'k']).values().map(|value| value.map(RawEvent).map_err(IndexError::from))
     }
-
-    /// Listing entries below `before`, newest first: all of the bucket, or those of one subject.
-    ///
-    /// # Errors
-    /// Each item, where sled fails or holds what this layout does not know.
-    pub fn newest(
-        &self,
-        subject: Option<&Key>,
-        before: Seq,
-    ) -> impl Iterator<Item = Result<(Seq, Key), IndexError>> + use<> {
-        let range = match subject {
-            Some(subject) => layout::subject_key(subject, 0).to_vec()..layout::subject_key(subject, before).to_vec(),
-            None => layout::seq_key(0).to_vec()..layout::seq_key(before).to_vec(),
-        };
-        self.tree.range(range).rev().map(|pair| {
-            let (key, value) = pair?;
-            let key_len = key.len();
-            let seq = layout::seq_of(&key[key_len.saturating_sub(8)..]).ok_or(IndexError::Form)?;
-            let entry = value.as_ref().try_into().map_err(|_| IndexError::Form)?;
-            Ok((seq, Key(entry)))
-        })
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,12 +202,17 @@ impl Bucket {
             }
             overlay.draining.clone()
         };
-        let Some(mark) = entries.keys().map(|(_, seq)| *seq).max() else { return Ok(0) };
-        let tree = self.tree(index)?;
-        for raw in entries.values() {
-            tree.insert(&Event::decode(raw)?, raw)?;
+        if entries.is_empty() {
+            return Ok(0);
         }
-        tree.set_mark(mark)?;
+        let tree = self.tree(index)?;
+        let mut listed = Vec::with_capacity(entries.len());
+        for ((key, seq), raw) in entries.iter() {
+            tree.insert(key, &Event::decode(raw)?, raw)?;
+            listed.push((*seq, *key));
+        }
+        listed.sort_unstable_by_key(|(seq, _)| *seq);
+        tree.set_mark(&listed)?;
         if let Ok(mut overlay) = self.overlay.write() {
             overlay.draining = Arc::default();
         }

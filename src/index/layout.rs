@@ -1,12 +1,15 @@
 //! Keys and values of the index, byte by byte. One event makes one record and its listing entries, all in the tree of
-//! its bucket; nothing is ever overwritten, since every key ends in the event's `seq`.
+//! its bucket; nothing but the mark is ever overwritten, since every key ends in a `seq`.
 //!
 //! | key | value | for |
 //! | --- | --- | --- |
 //! | `k` key(16) seq(8) | the event's bytes, versioned by themselves | verdicts |
-//! | `s` seq(8) | key(16) | listing, newest first |
+//! | `s` seq(8) | one or more of: seq(8) key(16) | listing, newest first; the key has the first of the block |
 //! | `u` subject key(16) seq(8) | key(16) | listing of one subject |
 //! | `m` | seq(8) | mark: every event of the bucket up to this one is in the tree |
+//!
+//! sled keeps a handful of pairs in a node and pays for every node in memory, disk and time, so listing entries come in
+//! blocks. How many are in one is an accident of when the index took them in, and therefore no part of the digest.
 //!
 //! Numbers are big-endian, so that the order of keys is the order of numbers. A tree is named `b1` + end(8) of its
 //! bucket; the `1` is the layout's version (promise 13).
@@ -23,6 +26,12 @@ pub(super) const TREE_PREFIX: &[u8; 2] = b"b1";
 
 /// Tag and key of the mark.
 pub(super) const MARK: &[u8] = b"m";
+
+/// Listing entries in one block at the most.
+pub(super) const BLOCK_ENTRIES_MAX: usize = 64;
+
+/// Bytes of one listing entry in a block.
+const LISTED_BYTES: usize = 24;
 
 const RECORD: u8 = b'k';
 const BY_SEQ: u8 = b's';
@@ -45,9 +54,15 @@ impl Digest {
         self.sum = self.sum.wrapping_add(xxh3_128(scratch));
     }
 
-    /// Adds every pair that `event`, whose bytes are `raw`, makes in the index.
-    pub fn add_event(&mut self, scratch: &mut Vec<u8>, event: &Event<'_>, raw: &[u8]) {
-        for_each_pair(event, raw, |key, value| self.add(scratch, key, value));
+    /// Adds a listing entry, whatever block it stands in.
+    pub(super) fn add_listed(&mut self, scratch: &mut Vec<u8>, seq: Seq, key: &Key) {
+        self.add(scratch, &seq_key(seq), &key.0);
+    }
+
+    /// Adds all that `event`, which makes the entry `key` and whose bytes are `raw`, makes in the index.
+    pub fn add_event(&mut self, scratch: &mut Vec<u8>, key: &Key, event: &Event<'_>, raw: &[u8]) {
+        self.add_listed(scratch, event.seq, key);
+        for_each_pair(key, event, raw, |key, value| self.add(scratch, key, value));
     }
 }
 
@@ -75,7 +90,7 @@ pub(super) fn subject_key(subject: &Key, seq: Seq) -> [u8; 25] {
     tagged(BY_SUBJECT, subject, seq)
 }
 
-/// Key of a listing entry.
+/// Key of a block of listing entries, of which the first is that of `seq`.
 pub(super) fn seq_key(seq: Seq) -> [u8; 9] {
     let mut bytes = [0; 9];
     bytes[0] = BY_SEQ;
@@ -96,8 +111,10 @@ fn tagged(tag: u8, key: &Key, seq: Seq) -> [u8; 25] {
 pub(super) enum PairKey {
     /// A record of this key.
     Record(Key, Seq),
-    /// A listing entry.
-    Listing(Seq),
+    /// A listing entry of a subject.
+    OfSubject(Seq),
+    /// A block of listing entries.
+    Block,
     /// The mark.
     Mark,
 }
@@ -107,8 +124,8 @@ pub(super) fn parse_key(bytes: &[u8]) -> Option<PairKey> {
     let (tag, rest) = bytes.split_first()?;
     match (*tag, rest.len()) {
         (RECORD, 24) => Some(PairKey::Record(Key(rest[..16].try_into().ok()?), seq_of(&rest[16..])?)),
-        (BY_SUBJECT, 24) => Some(PairKey::Listing(seq_of(&rest[16..])?)),
-        (BY_SEQ, 8) => Some(PairKey::Listing(seq_of(rest)?)),
+        (BY_SUBJECT, 24) => Some(PairKey::OfSubject(seq_of(&rest[16..])?)),
+        (BY_SEQ, 8) => Some(PairKey::Block),
         _ if bytes == MARK => Some(PairKey::Mark),
         _ => None,
     }
@@ -119,11 +136,27 @@ pub(super) fn seq_of(bytes: &[u8]) -> Option<Seq> {
     Some(Seq::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// Hands over every pair that `event`, whose bytes are `raw`, makes in the index; none if it makes no entry.
-pub(super) fn for_each_pair(event: &Event<'_>, raw: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
-    let Some((key, _)) = event.entry() else { return };
-    each(&record_key(&key, event.seq), raw);
-    each(&seq_key(event.seq), &key.0);
+/// The bytes of a block of listing entries.
+pub(super) fn block(listed: &[(Seq, Key)]) -> Vec<u8> {
+    listed.iter().flat_map(|(seq, key)| seq.to_be_bytes().into_iter().chain(key.0)).collect()
+}
+
+/// The entries of a block, oldest first; `None` for bytes that are no block.
+pub(super) fn parse_block(bytes: &[u8]) -> Option<impl DoubleEndedIterator<Item = (Seq, Key)>> {
+    let (entries, rest) = bytes.as_chunks::<LISTED_BYTES>();
+    let of = |entry: &[u8; LISTED_BYTES]| {
+        let (mut seq, mut key) = ([0; 8], [0; 16]);
+        seq.copy_from_slice(&entry[..8]);
+        key.copy_from_slice(&entry[8..]);
+        (Seq::from_be_bytes(seq), Key(key))
+    };
+    rest.is_empty().then(|| entries.iter().map(of))
+}
+
+/// Hands over the pairs of its own that `event`, which makes the entry `key` and whose bytes are `raw`, has in the
+/// index: all but its place in a block.
+pub(super) fn for_each_pair(key: &Key, event: &Event<'_>, raw: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
+    each(&record_key(key, event.seq), raw);
     if let Change::Revoked(revocation) = &event.change
         && let Some(sub) = &revocation.sub
     {

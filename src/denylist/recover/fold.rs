@@ -56,7 +56,9 @@ impl Fold {
         let mut expected = HashMap::new();
         let index = index.and_then(|index| {
             for bucket in index.buckets() {
-                let mark = index.tree(bucket)?.mark()?;
+                let tree = index.tree(bucket)?;
+                let mark = tree.mark()?;
+                tree.cut_listing(mark)?;
                 expected.insert(bucket, Expected { mark, ..Expected::default() });
             }
             Ok(index)
@@ -92,7 +94,7 @@ impl Fold {
             return;
         }
         let expected = self.expected.entry(bucket).or_default();
-        expected.digest.add_event(&mut self.scratch, event, raw);
+        expected.digest.add_event(&mut self.scratch, &key, event, raw);
         expected.records += 1;
         if event.seq <= expected.mark {
             return;

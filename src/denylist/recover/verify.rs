@@ -35,9 +35,9 @@ pub fn verify(
     let report = journal::verify(
         &*sources.disk,
         &mut |raw, event| {
-            let (Some((_, bucket)), Some((marks, _))) = (event.entry(), &index) else { return };
+            let (Some((key, bucket)), Some((marks, _))) = (event.entry(), &index) else { return };
             if marks.get(&bucket).is_some_and(|mark| event.seq <= *mark) {
-                expected.entry(bucket).or_default().add_event(&mut scratch, event, raw);
+                expected.entry(bucket).or_default().add_event(&mut scratch, &key, event, raw);
             }
         },
         progress,
