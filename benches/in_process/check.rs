@@ -46,8 +46,8 @@ pub(crate) fn compare(entries: u64, runs: usize) {
             &mut |turn| timed(turn, |_, _| {}),
             &mut |turn| checks(&store, turn),
             &mut |turn| beside_refill(&store, turn),
-            &mut |turn| timed(turn, |_, key| drop(black_box(bloom.check(&key())))),
-            &mut |turn| timed(turn, |_, key| drop(black_box(set.contains(&key())))),
+            &mut |turn| timed(turn, |_, key| _ = black_box(bloom.check(&key()))),
+            &mut |turn| timed(turn, |_, key| _ = black_box(set.contains(&key()))),
         ],
     );
     let mut table = Table::new(&["", "median, ns", "p99, ns", "spread of medians"]);

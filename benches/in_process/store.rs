@@ -18,6 +18,7 @@ use revokd::revocation::Revocation;
 use revokd::token::{Issuer, Jti};
 use tokio::runtime::Runtime;
 
+use crate::support::argument;
 use crate::support::ids::Ids;
 
 /// When every program begins.
@@ -44,7 +45,7 @@ pub(crate) struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, cache_bytes: 64 << 20 }
+        Self { segment_bytes: 64 << 20, cache_bytes: argument("--cache-mib", 64) << 20 }
     }
 }
 
