@@ -3,6 +3,7 @@
 //! `scripts/bench in_process check|revoke|purge|lifetimes|memory`, with `--entries N`, `--runs N` and what each program
 //! says of itself. The clock is moved by hand; everything else is set up as shipped.
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
+#![allow(clippy::cast_possible_wrap, clippy::unchecked_time_subtraction, reason = "small counts; times that only grow")]
 
 mod support;
 mod in_process {

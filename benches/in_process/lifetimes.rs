@@ -42,7 +42,7 @@ pub(crate) fn measure(entries: u64) {
         store.block_on(store.denylist.purge()).unwrap_or_else(|error| panic!("purge: {error}"));
         purging += begun.elapsed().as_secs_f64();
         let day = (step + 1) * STEP_S.unsigned_abs() / DAY_S.unsigned_abs();
-        if day > 0 && (step + 1) * STEP_S.unsigned_abs() % DAY_S.unsigned_abs() == 0 {
+        if day > 0 && ((step + 1) * STEP_S.unsigned_abs()).is_multiple_of(DAY_S.unsigned_abs()) {
             let live = live(entries, steps, step + 1);
             let status = store.denylist.status();
             let held = as_f64(status.records) / as_f64(live);
@@ -51,7 +51,7 @@ pub(crate) fn measure(entries: u64) {
             if day > DAYS.unsigned_abs() / 2 {
                 worst = (worst.0.max(held), worst.1.max(journal));
             }
-            if day % 5 == 0 {
+            if day.is_multiple_of(5) {
                 table.row(vec![
                     day.to_string(),
                     whole(as_f64(live)),
@@ -74,7 +74,7 @@ pub(crate) fn measure(entries: u64) {
 }
 
 fn lifetime_s(number: u64) -> i64 {
-    if number % 10 == 0 { LONG_S } else { SHORT_S }
+    if number.is_multiple_of(10) { LONG_S } else { SHORT_S }
 }
 
 /// How many of the revocations made in the first `done` steps are still live.

@@ -9,6 +9,7 @@ impl BucketTree {
     ///
     /// # Errors
     /// Each item, where sled fails or holds what this layout does not know.
+    #[must_use]
     pub fn newest(
         &self,
         subject: Option<&Key>,

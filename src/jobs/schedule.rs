@@ -28,9 +28,7 @@ pub struct Schedule {
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleError {
     /// Not six fields.
-    #[error(
-        "{fields} fields, where a schedule takes six: second minute hour day month weekday (UTC), or \"off\""
-    )]
+    #[error("{fields} fields, where a schedule takes six: second minute hour day month weekday (UTC), or \"off\"")]
     Fields {
         /// How many there are.
         fields: usize,
