@@ -4,18 +4,21 @@
 //! A lookup reads the overlay before the tree, and the indexer inserts into the tree before it clears the overlay, so
 //! an entry is in at least one of them at every instant.
 
+mod found;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwap;
 
+pub(super) use self::found::{Found, Raw};
 use super::filter::BucketFilter;
 use crate::clock::NumericDate;
-use crate::event::{Change, Event, Seq};
-use crate::index::{BucketTree, Index, IndexError, RawEvent};
-use crate::revocation::{BucketId, Reason, Revoked, Unavailable, Verdict};
-use crate::token::{Key, Selector};
+use crate::event::{Event, Seq};
+use crate::index::{BucketTree, Index, IndexError};
+use crate::revocation::{BucketId, Unavailable};
+use crate::token::Key;
 
 /// Entries in the order in which the index wants them.
 pub(super) type Entries = BTreeMap<(Key, Seq), Arc<[u8]>>;
@@ -23,71 +26,12 @@ pub(super) type Entries = BTreeMap<(Key, Seq), Arc<[u8]>>;
 /// An event in an overlay, with its place.
 type Overlaid = (Seq, Arc<[u8]>);
 
-/// The bytes of an event, from wherever they were found.
-pub(super) enum Raw {
-    Overlaid(Arc<[u8]>),
-    Indexed(RawEvent),
-}
-
-impl std::ops::Deref for Raw {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Overlaid(raw) => raw,
-            Self::Indexed(raw) => raw.as_ref(),
-        }
-    }
-}
-
 /// What the index has not taken in yet.
 #[derive(Default)]
 struct Overlay {
     fresh: Entries,
     /// Being taken in at this moment.
     draining: Arc<Entries>,
-}
-
-/// The latest event of one key.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) seq: Seq,
-    pub(super) ends_at: NumericDate,
-    /// `None` for a restore.
-    pub(super) revoked: Option<(NumericDate, Option<Reason<'static>>)>,
-}
-
-impl Found {
-    fn decode(raw: &[u8]) -> Result<Self, Unavailable> {
-        let event = Event::decode(raw).map_err(|_| Unavailable::Index)?;
-        let revoked = match event.change {
-            Change::Revoked(revocation) => Some((event.recorded_at, revocation.reason.map(Reason::into_owned))),
-            Change::Restored { .. } => None,
-            Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => {
-                return Err(Unavailable::Index);
-            }
-        };
-        Ok(Self { seq: event.seq, ends_at: event.ends_at, revoked })
-    }
-
-    /// Whether the event still matters at `earliest` (promise 6: judged on read).
-    pub(super) fn is_live(&self, earliest: NumericDate) -> bool {
-        earliest <= self.ends_at
-    }
-
-    /// The verdict that this event, being the latest of its key, gives.
-    pub(super) fn verdict(self, earliest: NumericDate) -> Verdict {
-        match (self.is_live(earliest), self.revoked) {
-            (true, Some((revoked_at, reason))) => Verdict::Revoked(Revoked {
-                by: Selector::Jti,
-                seq: self.seq,
-                revoked_at,
-                ends_at: self.ends_at,
-                reason,
-            }),
-            _ => Verdict::Good,
-        }
-    }
 }
 
 /// All entries whose retention ends in the same window of time.

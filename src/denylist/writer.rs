@@ -2,6 +2,7 @@
 //!
 //! Promises 1 and 2 are kept here. The thread owns the journal; nothing else changes the state of the denylist.
 
+mod command;
 mod purge;
 
 use std::error::Error;
@@ -9,18 +10,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+pub(super) use self::command::{Ask, Command, Pending, Reply};
 use self::purge::Purge;
 use super::bucket::Bucket;
 use super::filter::BucketFilter;
 use super::group::Group;
 use super::indexer;
-use super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use super::request::WriteError;
 use super::state::State;
 use super::usage::Usage;
 use crate::clock::NumericDate;
-use crate::event::{Change, Event, Origin, Seq};
+use crate::event::Event;
 use crate::journal::{self, AppendError, Journal};
 use crate::revocation::{BucketId, Unavailable};
 
@@ -30,31 +30,6 @@ const GROUP_REQUESTS_MAX: usize = 4_096;
 /// After this long without writes the last frame is closed by an empty one, so that rot in it is told from a torn
 /// write.
 const CLOSE_AFTER: Duration = Duration::from_secs(1);
-
-/// What the writer is asked.
-pub(super) enum Command {
-    /// Revoke tokens.
-    Revoke(Ask),
-    /// Journal a change that is no entry (an API key).
-    Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
-    /// Drop what has ended.
-    Purge { reply: Reply<PurgeReport> },
-    /// Answer once everything asked before has been done (`filter.rs`: the refill's barrier).
-    Barrier { reply: Reply<()> },
-    /// Close the journal and end.
-    Stop,
-}
-
-/// One call of [`super::Denylist::revoke`].
-pub(super) struct Ask {
-    pub(super) requests: Vec<RevokeRequest>,
-    pub(super) origin: Origin<'static>,
-    pub(super) admin: bool,
-    pub(super) reply: Reply<Vec<Outcome>>,
-}
-
-/// Where an answer goes; a caller that no longer waits is no error.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 /// The writer thread's own.
 pub struct Writer {
@@ -294,10 +269,4 @@ impl Writer {
             self.open_frame = false;
         }
     }
-}
-
-/// An event of a group that is not durable yet.
-pub(super) struct Pending {
-    pub(super) seq: Seq,
-    pub(super) raw: Arc<[u8]>,
 }

@@ -1,0 +1,40 @@
+//! What the writer is asked, and what it makes of it.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use crate::clock::NumericDate;
+use crate::event::{Change, Origin, Seq};
+
+/// What the writer is asked.
+pub(in super::super) enum Command {
+    /// Revoke tokens.
+    Revoke(Ask),
+    /// Journal a change that is no entry (an API key).
+    Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
+    /// Drop what has ended.
+    Purge { reply: Reply<PurgeReport> },
+    /// Answer once everything asked before has been done (`filter.rs`: the refill's barrier).
+    Barrier { reply: Reply<()> },
+    /// Close the journal and end.
+    Stop,
+}
+
+/// One call of [`super::Denylist::revoke`].
+pub(in super::super) struct Ask {
+    pub(in super::super) requests: Vec<RevokeRequest>,
+    pub(in super::super) origin: Origin<'static>,
+    pub(in super::super) admin: bool,
+    pub(in super::super) reply: Reply<Vec<Outcome>>,
+}
+
+/// Where an answer goes; a caller that no longer waits is no error.
+pub(in super::super) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+
+/// An event of a group that is not durable yet.
+pub(in super::super) struct Pending {
+    pub(in super::super) seq: Seq,
+    pub(in super::super) raw: Arc<[u8]>,
+}
