@@ -192,16 +192,15 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
     Ok(purged?)
 }
 
-/// Listens on every address of `server.listen`.
+/// Listens on every address of `server.listen`, and says on which: port 0 takes a free one.
 async fn bind(server: &config::Server) -> Result<Vec<Bound>, AppError> {
     let files = listener::raise_open_files_limit();
     tracing::debug!(files, "open files are limited");
-    let mut listeners = Vec::new();
+    let mut listeners = Vec::with_capacity(server.listen.len());
     for address in &server.listen {
-        let bound = Bound::bind(&address.to_string().parse()?).await?;
-        let port = bound.tcp_address().map(|address| address.port());
-        tracing::info!(%address, port, "listening");
-        listeners.push(bound);
+        let listener = Bound::bind(&address.to_string().parse()?).await?;
+        tracing::info!(address = %listener, "listening");
+        listeners.push(listener);
     }
     Ok(listeners)
 }
