@@ -86,11 +86,10 @@ pub fn validate_level(level: &str) -> Result<(), TelemetryError> {
 }
 
 fn parse_filter(origin: &'static str, directives: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::builder().parse(directives).map_err(|source| TelemetryError::Directives {
-        origin,
-        directives: directives.to_owned(),
-        source,
-    })
+    // The scheduler tells its steps at info.
+    EnvFilter::builder()
+        .parse(format!("tokio_cron_scheduler=warn,{directives}"))
+        .map_err(|source| TelemetryError::Directives { origin, directives: directives.to_owned(), source })
 }
 
 fn subscriber<W>(filter: EnvFilter, is_text: bool, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>

@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn what_is_no_schedule_is_refused_by_name() {
         for (text, part) in [
-            ("", "has 0 fields"),
-            ("*/5 * * * *", "has 5 fields"),
-            ("0 0 0 1 1 * 2030", "has 7 fields"),
-            ("@daily", "has 1 fields"),
+            ("", "0 fields, where"),
+            ("*/5 * * * *", "5 fields, where"),
+            ("0 0 0 1 1 * 2030", "7 fields, where"),
+            ("@daily", "1 fields, where"),
             ("0 0 25 * * *", "no cron expression"),
             ("0 0 0 30 2 *", "never fires"),
         ] {

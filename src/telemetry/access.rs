@@ -34,6 +34,7 @@ impl Access<'_> {
                 duration_us = self.duration_us(),
                 request_id = self.request_id,
                 key_id = self.key_id,
+                "request"
             );
         } else {
             tracing::info!(
@@ -44,6 +45,7 @@ impl Access<'_> {
                 duration_us = self.duration_us(),
                 request_id = self.request_id,
                 key_id = self.key_id,
+                "request"
             );
         }
     }
