@@ -148,7 +148,8 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
         spawn("indexer", move || indexer.run())?,
         spawn("refiller", move || refiller.run())?,
     ];
-    if recovery.new && denylist.keys().is_empty() {
+    // After an accepted loss the keys may be among what is lost.
+    if (recovery.new || options.accept_loss) && denylist.keys().is_empty() {
         admin_key::create(&denylist, &config.store.path).await?;
     }
     purge(&denylist).await;
@@ -174,18 +175,17 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
         stop.advance(Phase::StoppingJobs);
         served
     };
-    let schedule = String::from(config.purge.schedule.clone());
     let (purged, (), (), (), served) = tokio::join!(
-        jobs::purge(&schedule, || async { denylist.purge().await.map(drop) }, stop.clone()),
+        purge_regularly(&denylist, &config.purge.schedule, stop),
         jobs::upkeep(&metrics, refresh, stop.clone()),
         verifier.refresh(stop.token_of(Phase::StoppingJobs)),
         not_ready,
         served,
     );
     end(denylist, threads).await;
-    if let Ok(listener::Served { cut }) = served
-        && cut > 0
-    {
+    let listener::Served { cut } =
+        served.map_err(|error| AppError::system("go on serving")(io::Error::other(error)))?;
+    if cut > 0 {
         tracing::warn!(cut, "connections were cut at the end of the grace period");
     }
     tracing::info!("stopped");
@@ -217,7 +217,7 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
     let settings = parts::denylist_settings(config);
     let opened = denylist::open(&sources, settings.clone(), clock.clone(), issuers.clone(), metrics);
     let opened = match opened {
-        Err(damage @ (OpenError::Journal(_) | OpenError::OlderJournal { .. })) if options.accept_loss => {
+        Err(damage) if options.accept_loss && damage.is_loss() => {
             tracing::error!(%damage, "the loss is accepted: a new history begins with what is left");
             let saved = denylist::accept_loss(&sources)?;
             tracing::warn!(?saved, "journaled again; revocations that are missing work again as tokens");
@@ -247,6 +247,17 @@ fn take(path: &std::path::Path) -> Result<Arc<StoreDir>, AppError> {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(AppError::system("start a thread"))
+}
+
+/// Purges as `purge.schedule` says. A server that could not would fill up in silence, so it stops.
+async fn purge_regularly(denylist: &Denylist, schedule: &config::Schedule, stop: &Stop) -> Result<(), JobError> {
+    let schedule = String::from(schedule.clone());
+    let purged = jobs::purge(&schedule, || async { denylist.purge().await.map(drop) }, stop.clone()).await;
+    if let Err(error) = &purged {
+        tracing::error!(%error, "nothing would be purged any more: stopping");
+        stop.advance(Phase::Closing);
+    }
+    purged
 }
 
 /// The purge at start: a failure is no reason not to serve.

@@ -2,8 +2,9 @@
 //!
 //! [`Clock::now`] gives two instants: `earliest`, by which nothing live is ended, and `latest`, by which nothing new is
 //! lost. They are the same while the wall clock keeps step with the boot-time clock, which no one can set. After a jump
-//! (or a start whose gap to the last recorded time is too large or negative) `earliest` goes on from the last recorded
-//! time with boot time alone, until the wall clock has kept step for `hold_s` or an admin vouches for it.
+//! (or a start whose gap to the last recorded time is too large or negative) the time that goes on from before it by boot
+//! time alone is held beside the wall clock, and `earliest` is the lower of the two, `latest` the higher, until the wall
+//! clock has kept step for `hold_s` or an admin vouches for it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -43,6 +44,9 @@ pub struct Now {
     pub earliest: NumericDate,
     /// No earlier than the true time: a cutoff's default, and the bound for "not in the future".
     pub latest: NumericDate,
+    /// What is written down as the time: never doubted to run backwards, so that a wall clock that fell back by years
+    /// gives no entry a retention of years.
+    pub recorded: NumericDate,
     /// Whether the wall clock is doubted.
     pub doubted: bool,
 }
@@ -136,6 +140,8 @@ impl Reading {
 struct Belief {
     /// Steps are summed from here; while doubted, the start of the present run in step.
     anchor: Reading,
+    /// How far the wall clock has been behind the boot clock since the anchor, while it was believed; not above 0.
+    lowest_drift_s: i64,
     /// The instant from which `earliest` goes on by boot time alone, with the boot time at which it held.
     doubt: Option<Reading>,
 }
@@ -162,7 +168,7 @@ impl Clock {
     }
 
     fn from_source(source: Source, settings: ClockSettings) -> Self {
-        let belief = Belief { anchor: source.read(), doubt: None };
+        let belief = Belief { anchor: source.read(), lowest_drift_s: 0, doubt: None };
         Self { source, settings, belief: Arc::new(RwLock::new(belief)) }
     }
 
@@ -175,20 +181,22 @@ impl Clock {
         let gap = reading.wall_s.saturating_sub(last_recorded.0);
         let doubt = (gap < 0 || gap > self.settings.step_max_s)
             .then_some(Reading { wall_s: last_recorded.0, boot_s: reading.boot_s });
-        *self.belief.write().unwrap_or_else(PoisonError::into_inner) = Belief { anchor: reading, doubt };
+        *self.belief.write().unwrap_or_else(PoisonError::into_inner) =
+            Belief { anchor: reading, lowest_drift_s: 0, doubt };
     }
 
     /// An admin vouches for the wall clock: doubt ends now.
     pub fn trust(&self) {
         let reading = self.source.read();
-        *self.belief.write().unwrap_or_else(PoisonError::into_inner) = Belief { anchor: reading, doubt: None };
+        *self.belief.write().unwrap_or_else(PoisonError::into_inner) =
+            Belief { anchor: reading, lowest_drift_s: 0, doubt: None };
     }
 
     /// The instant whose past may be forgotten: `earliest`, less what the wall clock may still go back by while it is
     /// believed, less a minute for whoever is reading. Purging by it changes no answer (promise 6).
     #[must_use]
     pub fn forgettable(&self) -> NumericDate {
-        self.now().earliest.plus(-self.settings.step_max_s - 60)
+        self.now().earliest.plus(-2 * self.settings.step_max_s - 60)
     }
 
     /// What can be vouched for at this moment. Two reads of the vDSO and one uncontended lock; changes the belief only
@@ -215,21 +223,24 @@ impl fmt::Debug for Clock {
 impl Belief {
     /// The belief that `reading` leads to, if it is another one.
     fn after(self, reading: Reading, settings: ClockSettings) -> Option<Self> {
-        let in_step = reading.drift_since(self.anchor).abs() <= settings.step_max_s;
+        let drift_s = reading.drift_since(self.anchor);
+        let in_step = drift_s.abs() <= settings.step_max_s;
         match (self.doubt, in_step) {
-            (None, true) => None,
-            // The last belief was right until now: go on from the time it gives without the step.
-            (None, false) => Some(Self {
-                anchor: reading,
-                doubt: Some(Reading {
-                    wall_s: self.anchor.wall_s.saturating_add(reading.boot_s.saturating_sub(self.anchor.boot_s)),
-                    boot_s: reading.boot_s,
-                }),
-            }),
+            (None, true) => (drift_s < self.lowest_drift_s).then_some(Self { lowest_drift_s: drift_s, ..self }),
+            // Go on from the earliest that was believed until now, without the step.
+            (None, false) => {
+                let elapsed_s = reading.boot_s.saturating_sub(self.anchor.boot_s);
+                let believed_s = self.anchor.wall_s.saturating_add(elapsed_s).saturating_add(self.lowest_drift_s);
+                Some(Self {
+                    anchor: reading,
+                    lowest_drift_s: 0,
+                    doubt: Some(Reading { wall_s: believed_s, boot_s: reading.boot_s }),
+                })
+            }
             (Some(_), false) => Some(Self { anchor: reading, ..self }),
             (Some(_), true) => {
                 let held_s = reading.boot_s.saturating_sub(self.anchor.boot_s);
-                (held_s >= settings.hold_s).then_some(Self { anchor: reading, doubt: None })
+                (held_s >= settings.hold_s).then_some(Self { anchor: reading, lowest_drift_s: 0, doubt: None })
             }
         }
     }
@@ -237,10 +248,11 @@ impl Belief {
     fn vouch(self, reading: Reading) -> Now {
         let wall = NumericDate(reading.wall_s);
         match self.doubt {
-            None => Now { earliest: wall, latest: wall, doubted: false },
+            None => Now { earliest: wall, latest: wall, recorded: wall, doubted: false },
             Some(from) => {
-                let earliest = NumericDate(from.wall_s.saturating_add(reading.boot_s.saturating_sub(from.boot_s)));
-                Now { earliest, latest: earliest.max(wall), doubted: true }
+                let boot = NumericDate(from.wall_s.saturating_add(reading.boot_s.saturating_sub(from.boot_s)));
+                // Either may be right, so nothing live ends before both say so (decision 0005).
+                Now { earliest: boot.min(wall), latest: boot.max(wall), recorded: boot, doubted: true }
             }
         }
     }
@@ -280,12 +292,13 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_back_by_hours_moves_neither() {
+    fn a_jump_back_by_hours_moves_only_earliest() {
         let (time, clock) = clock();
         time.pass(10);
         time.jump(-7_200);
         let now = clock.now();
-        assert_eq!((now.earliest, now.latest, now.doubted), (START.plus(10), START.plus(10), true));
+        assert_eq!((now.earliest, now.latest), (START.plus(10 - 7_200), START.plus(10)));
+        assert_eq!((now.recorded, now.doubted), (START.plus(10), true));
     }
 
     #[test]
@@ -322,7 +335,8 @@ mod tests {
         time.jump(7_200);
         assert!(clock.now().doubted);
         time.pass(80_000);
-        assert_eq!(clock.now(), Now { earliest: START.plus(160_000), latest: START.plus(174_400), doubted: true });
+        let (earliest, latest) = (START.plus(160_000), START.plus(174_400));
+        assert_eq!(clock.now(), Now { earliest, latest, recorded: earliest, doubted: true });
     }
 
     #[test]
@@ -332,9 +346,9 @@ mod tests {
             clock.start_after(START.plus(-gap));
             let now = clock.now();
             assert_eq!(now.doubted, doubted, "gap {gap}");
-            let earliest = if doubted { START.plus(-gap) } else { START };
-            assert_eq!(now.earliest, earliest, "gap {gap}");
-            assert_eq!(now.latest, earliest.max(START), "gap {gap}");
+            let other = if doubted { START.plus(-gap) } else { START };
+            assert_eq!((now.earliest, now.latest), (other.min(START), other.max(START)), "gap {gap}");
+            assert_eq!(now.recorded, other, "gap {gap}");
         }
     }
 
@@ -344,6 +358,25 @@ mod tests {
         time.jump(-7_200);
         assert!(clock.now().doubted);
         clock.trust();
-        assert_eq!(clock.now(), Now { earliest: START.plus(-7_200), latest: START.plus(-7_200), doubted: false });
+        let wall = START.plus(-7_200);
+        assert_eq!(clock.now(), Now { earliest: wall, latest: wall, recorded: wall, doubted: false });
+    }
+
+    #[test]
+    fn what_was_believed_to_be_earlier_stays_so_when_doubt_begins() {
+        let (time, clock) = clock();
+        time.jump(-3_000);
+        assert_eq!(clock.now().earliest, START.plus(-3_000));
+        time.jump(7_200);
+        let now = clock.now();
+        assert!(now.doubted);
+        assert_eq!(now.earliest, START.plus(-3_000), "a believed step back is not taken back by a jump forward");
+    }
+
+    #[test]
+    fn a_first_start_on_a_fast_clock_loses_nothing_once_it_is_put_right() {
+        let (time, clock) = clock();
+        time.jump(-8 * 3_600);
+        assert_eq!(clock.now().earliest, START.plus(-8 * 3_600), "the right time");
     }
 }

@@ -91,7 +91,7 @@ pub struct Config {
     /// jwks_stale_max_s = 86400                # how long the last good set serves while it cannot be fetched
     /// jwks_file = "jwks.json"                 # a key set that is read once, at start
     /// algorithms = ["RS256", "ES256"]         # what this issuer signs with; left out: what its keys permit
-    /// audience = ["api"]                      # a token's `aud` must name one; left out: `aud` is not judged
+    /// audience = ["api"]                      # for doors to come: revoke and check do not judge `aud`
     /// lifetime_max_s = 2678400                # instead of tokens.lifetime_max_s
     /// leeway_s = 300                          # instead of tokens.leeway_s
     /// clock_skew_s = 2                        # how far this issuer's clock may run ahead, 0 to 3600

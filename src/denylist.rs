@@ -19,6 +19,7 @@ mod usage;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
@@ -43,6 +44,28 @@ pub use state::{Settings, Status};
 pub use usage::ShareLimits;
 pub use writer::Writer;
 
+/// How long a write may wait for the journal before its caller is told that nobody knows.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One call that waits for the writer; ends when dropped.
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    /// How many wait, this one included.
+    number: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        Self { count, number: count.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The denylist. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Denylist {
@@ -53,7 +76,8 @@ pub struct Denylist {
 
 impl Denylist {
     fn new(state: Arc<State>, commands: SyncSender<Command>) -> Self {
-        let reads = Reads::new(state.settings.reads_max, Duration::from_millis(state.settings.read_timeout_ms));
+        let timeout = Duration::from_millis(state.settings.read_timeout_ms);
+        let reads = Reads::new(state.settings.reads_max, timeout, state.metrics.clone());
         Self { state, reads, commands }
     }
 
@@ -135,7 +159,13 @@ impl Denylist {
         origin: Origin<'static>,
         admin: bool,
     ) -> Result<Vec<Outcome>, WriteError> {
-        self.ask(|reply| Command::Revoke(Ask { requests, origin, admin, reply })).await
+        // The last tenth of the queue is for admins.
+        let most = self.state.settings.waiting_writes_max;
+        let waiting = Waiting::begin(&self.state.waiting);
+        if !admin && waiting.number > most - most / 10 {
+            return Err(WriteError::Busy);
+        }
+        self.ask_in_time(|reply| Command::Revoke(Ask { requests, origin, admin, reply })).await
     }
 
     /// Journals a change that is no entry: an API key made or revoked. Gives its place in the history.
@@ -144,7 +174,7 @@ impl Denylist {
     /// [`WriteError`] when it was not written.
     pub async fn record(&self, change: Change<'static>, origin: Origin<'static>) -> Result<Seq, WriteError> {
         let change = Box::new(change);
-        self.ask(|reply| Command::Record { change, ends_at: NumericDate::NEVER, origin, reply }).await
+        self.ask_in_time(|reply| Command::Record { change, ends_at: NumericDate::NEVER, origin, reply }).await
     }
 
     /// Drops what has ended, in short steps; answered when all is done. Purges asked for meanwhile share the answer.
@@ -204,6 +234,11 @@ impl Denylist {
             TrySendError::Disconnected(_) => WriteError::Stopping,
         })?;
         answer.await.map_err(|_| WriteError::Stopping)?
+    }
+
+    /// As [`Self::ask`], but a disk that hangs does not hold the caller for ever (promise 3: late is unavailable).
+    async fn ask_in_time<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, WriteError> {
+        tokio::time::timeout(WRITE_TIMEOUT, self.ask(command)).await.unwrap_or(Err(WriteError::Late))
     }
 
     /// Waits until everything asked before has been done.

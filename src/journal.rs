@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};
 
-pub use disk::{Disk, DiskFile, Mode, StoreDir};
+pub use disk::{Disk, DiskFile, Mode, StoreDir, write_private};
 pub use error::{AppendError, JournalError};
 pub use frame::FRAME_BYTES_MAX;
 pub use group::{Group, GroupError};

@@ -55,16 +55,13 @@ pub enum TelemetryError {
     AlreadySet,
 }
 
-/// Sets logging up for the whole process. `level` is the value of `log.level`, in the language of `RUST_LOG`, which
-/// wins where it is set. Lines are written until the guard is dropped, which waits a second at most for the last ones.
+/// Sets logging up for the whole process. `level` is the value of `log.level`, in the language of `RUST_LOG`.
+/// Lines are written until the guard is dropped, which waits a second at most for the last ones.
 ///
 /// # Errors
 /// [`TelemetryError`].
 pub fn init(level: &str, format: Format) -> Result<LogGuard, TelemetryError> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(directives) if !directives.is_empty() => parse_filter("RUST_LOG", &directives)?,
-        _ => parse_filter("log.level", level)?,
-    };
+    let filter = parse_filter("log.level", level)?;
     let is_text = match format {
         Format::Auto => io::stderr().is_terminal(),
         Format::Text => true,

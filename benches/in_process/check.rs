@@ -85,7 +85,7 @@ pub(crate) fn churn(entries: u64) {
 }
 
 fn yardsticks(entries: u64, store: &Store) -> (Bloom<Key>, HashSet<Key>) {
-    let capacity = store.denylist.status().filter.capacity;
+    let capacity = store.denylist.status().filter.map_or(0, |filter| filter.capacity);
     let bloom = Bloom::new_for_fp_rate(capacity, store.denylist.false_positive_rate());
     let mut bloom = bloom.unwrap_or_else(|error| panic!("bloomfilter: {error}"));
     let mut set = HashSet::new();
@@ -190,7 +190,7 @@ fn maybe_row(name: &str, store: &Store) -> Vec<String> {
     }
     let after = store.denylist.status();
     let share = as_f64(after.maybes - before.maybes) / as_f64(after.lookups - before.lookups);
-    let load = as_f64(after.filter.load as u64) / as_f64(after.filter.capacity as u64);
+    let load = after.filter.map_or(0.0, |filter| as_f64(filter.load as u64) / as_f64(filter.capacity as u64));
     let over = share / store.denylist.false_positive_rate();
     vec![name.to_owned(), format!("{share:.2e}"), format!("{over:.2}"), percent(load)]
 }

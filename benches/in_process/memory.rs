@@ -80,7 +80,7 @@ pub(crate) fn load_and_report(entries: u64, settle_s: u64) {
         ("peak of the load", mib(load_peak)),
         ("peak of a refill", mib(refill_peak)),
         ("a refill takes at most, s", format!("{:.2}", refill.as_secs_f64())),
-        ("front filter", mib(status.filter.bytes)),
+        ("front filter", mib(status.filter.map_or(0, |filter| filter.bytes))),
         ("bucket filters", mib(status.bucket_filter_bytes)),
         ("buckets", whole(as_f64(status.buckets as u64))),
         ("disk, journal", mib(disk_bytes(&directory.join("journal")))),

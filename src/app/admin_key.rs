@@ -1,19 +1,18 @@
 //! The first start makes an admin key: only its hash is journaled, its text is written once to `admin.key`.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use super::AppError;
 use crate::denylist::Denylist;
 use crate::event::{Change, Origin};
+use crate::journal;
 use crate::keys::{self, Scopes};
 
 /// The file in the data directory. It is in no backup, and may be deleted once the key is somewhere safe.
 const FILE: &str = "admin.key";
 
-/// Makes the key. The file comes first: a crash in between leaves a file that the next start replaces, never a key that
+/// Makes the key. The file comes first, and is durable: a crash in between leaves a file that the next start replaces, never a key that
 /// nobody knows.
 pub(super) async fn create(denylist: &Denylist, store: &Path) -> Result<(), AppError> {
     let path = store.join(FILE);
@@ -31,6 +30,5 @@ fn write(path: &Path, key: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{key}")
+    journal::write_private(path, &format!("{key}\n"))
 }

@@ -11,12 +11,20 @@ pub(super) fn refresh(denylist: &Denylist, metrics: &Metrics, readiness: &Readin
     let status = denylist.status();
     let alive = threads.iter().all(|thread| !thread.is_finished());
     readiness.set(Condition::Writable, alive && status.writes.is_ok() && !status.index_failed);
+    // A poisoned filter answers no check any more, and nothing but a restart heals it.
+    readiness.set(Condition::Filter, status.filter.is_some());
+    if !alive {
+        readiness.note("threads", "a thread of the core died; checks go on, writes need a restart");
+    }
     set_gauges(&status, metrics);
     metrics.filter.ratio_target.set(denylist.false_positive_rate());
     if status.now.doubted {
         readiness.note("clock", "the wall clock is doubted; nothing live ends early, and nobody needs to act");
     } else {
         readiness.clear_note("clock");
+    }
+    if status.index_failed {
+        readiness.note("index", "the index failed; checks go on as far as they can, a restart rebuilds it");
     }
     if let Err(error) = &status.writes {
         readiness.note("writes", error.to_string());
@@ -28,10 +36,12 @@ pub(super) fn refresh(denylist: &Denylist, metrics: &Metrics, readiness: &Readin
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers by their format")]
 fn set_gauges(status: &Status, metrics: &Metrics) {
     let filter = &metrics.filter;
-    filter.items.set(status.filter.load as f64);
-    filter.capacity_items.set(status.filter.capacity as f64);
-    filter.size_bytes.set((status.filter.bytes + status.bucket_filter_bytes) as f64);
-    filter.ratio_estimated.set(status.filter.estimated_rate());
+    if let Some(front) = status.filter {
+        filter.items.set(front.load as f64);
+        filter.capacity_items.set(front.capacity as f64);
+        filter.size_bytes.set((front.bytes + status.bucket_filter_bytes) as f64);
+        filter.ratio_estimated.set(front.estimated_rate());
+    }
     filter.negative.absolute(status.lookups.saturating_sub(status.maybes));
     filter.positive.absolute(status.maybes);
     filter.false_positives.absolute(status.false_positives);

@@ -58,7 +58,7 @@ pub(super) fn run(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Exit
             table.print(&page.revocations)?;
         }
         after = page.next;
-        if after.is_none() || page.revocations.is_empty() {
+        if after.is_none() {
             break;
         }
     }

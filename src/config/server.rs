@@ -18,7 +18,7 @@ pub struct Server {
     #[config(default = "127.0.0.1:7009", deserialize_with = listen)]
     pub listen: Vec<ListenAddress>,
 
-    /// Most connections at a time; one more waits in the kernel's queue. 1 to 1,000,000.
+    /// Most connections at a time; one more is closed at once, and the last tenth is for callers on this machine. 1 to 1,000,000.
     #[config(default = 10_000)]
     pub connections_max: usize,
 

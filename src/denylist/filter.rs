@@ -183,19 +183,18 @@ impl<P: Primitives> FrontFilter<P> {
         if self.set.load().filling.is_some() {
             return false;
         }
-        let FilterLoad { load, capacity, .. } = self.load();
+        let Some(FilterLoad { load, capacity, .. }) = self.load() else { return false };
         let near = load >= percent(capacity, REFILL_AT_PERCENT);
         let shrunk = capacity > 4 * plan(live, self.capacity_min);
         near || shrunk
     }
 
-    /// How full the answering filter is.
+    /// How full the answering filter is; `None` where a thread died while it changed it.
     #[must_use]
-    pub fn load(&self) -> FilterLoad {
+    pub fn load(&self) -> Option<FilterLoad> {
         let of =
             |filter: &Filter| FilterLoad { load: filter.load, capacity: filter.capacity, bytes: filter.bits.len() / 8 };
-        let unknown = FilterLoad { load: 0, capacity: 0, bytes: 0 };
-        self.set.with(|set| set.answering.read(of)).unwrap_or(unknown)
+        self.set.with(|set| set.answering.read(of)).ok()
     }
 }
 
@@ -282,7 +281,7 @@ mod tests {
             assert!(front.maybe(&key(n)).unwrap());
         }
         assert!((3..1_000).filter(|n| front.maybe(&key(*n)).unwrap()).count() < 5);
-        assert_eq!(front.load().load, 3);
+        assert_eq!(front.load().unwrap().load, 3);
     }
 
     #[test]

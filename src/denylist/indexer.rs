@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::bucket::Bucket;
+use super::request::WriteError;
 use super::state::State;
 use crate::index::IndexError;
+use crate::revocation::Unavailable;
 
 /// Entries gather until none has come for this long: sled is quicker with many keys in order, and listing entries
 /// that come together share a block.
@@ -21,6 +23,9 @@ const GATHERS_MAX: usize = 25;
 /// How long the readers of a withdrawn bucket are waited for before its drop is put off to the next start. Reads have
 /// a deadline far below this.
 const READERS_MAX: Duration = Duration::from_secs(30);
+
+/// How long writes wait for an index that is too far behind before they are refused.
+const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the indexer is asked.
 pub(super) enum Command {
@@ -38,6 +43,32 @@ pub struct Indexer {
     commands: Receiver<Command>,
 }
 
+/// Waits, but not for ever, while the index is so far behind that the overlay is at its limit.
+pub(super) fn wait_for_room(state: &State) -> Result<(), WriteError> {
+    let began = Instant::now();
+    while state.buckets.behind() >= state.settings.overlay_entries_max {
+        if state.index_failed() {
+            return Err(Unavailable::Index.into());
+        }
+        if began.elapsed() > INDEX_PATIENCE {
+            return Err(WriteError::Busy);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// sled can panic on what it finds: then the index has failed, and whoever waits for it must know.
+struct FailOnPanic<'a>(&'a State);
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail_index();
+        }
+    }
+}
+
 impl Indexer {
     pub(super) fn new(state: Arc<State>, commands: Receiver<Command>) -> Self {
         Self { state, commands }
@@ -45,6 +76,7 @@ impl Indexer {
 
     /// Serves until told to stop. To be run on a thread of its own.
     pub fn run(self) {
+        let _doubt = FailOnPanic(&self.state);
         while let Ok(command) = self.commands.recv() {
             match command {
                 Command::Drain => {
@@ -95,6 +127,8 @@ impl Indexer {
     }
 
     fn drop_bucket(&self, bucket: Arc<Bucket>) {
+        // What the overlay still held ends with the bucket.
+        self.state.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
         let waiting = Instant::now();
         while Arc::strong_count(&bucket) > 1 {
             if waiting.elapsed() > READERS_MAX {
@@ -103,8 +137,6 @@ impl Indexer {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // What the overlay still held ends with the bucket.
-        self.state.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
         let id = bucket.id;
         drop(bucket);
         if let Err(error) = self.state.index.drop_tree(id) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::metrics::Metrics;
 use crate::revocation::Unavailable;
 
 /// The bounded blocking pool.
@@ -12,11 +13,12 @@ use crate::revocation::Unavailable;
 pub(super) struct Reads {
     permits: Arc<Semaphore>,
     timeout: Duration,
+    metrics: Metrics,
 }
 
 impl Reads {
-    pub(super) fn new(reads_max: usize, timeout: Duration) -> Self {
-        Self { permits: Arc::new(Semaphore::new(reads_max)), timeout }
+    pub(super) fn new(reads_max: usize, timeout: Duration, metrics: Metrics) -> Self {
+        Self { permits: Arc::new(Semaphore::new(reads_max)), timeout, metrics }
     }
 
     /// Runs `read`. A read that is late goes on and keeps its permit until it ends, so that a stuck disk cannot pile up
@@ -35,10 +37,14 @@ impl Reads {
             drop(permit);
             result
         });
-        match tokio::time::timeout(self.timeout, task).await {
+        let result = match tokio::time::timeout(self.timeout, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panicked)) => Err(Unavailable::Index),
             Err(_elapsed) => Err(Unavailable::Late),
+        };
+        if matches!(result, Err(Unavailable::Index)) {
+            self.metrics.store.errors.read.increment(1);
         }
+        result
     }
 }

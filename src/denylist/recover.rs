@@ -106,6 +106,15 @@ pub enum OpenError {
     Unavailable(#[from] Unavailable),
 }
 
+impl OpenError {
+    /// Whether the journal has lost something that nobody can bring back: the only thing that can be accepted.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        let damage = matches!(self, Self::Journal(JournalError::Damaged { .. } | JournalError::Missing { .. }));
+        damage || matches!(self, Self::OlderJournal { .. })
+    }
+}
+
 /// Opens the denylist: verifies the journal, proves or mends the index, fills the filters.
 ///
 /// Reads every byte of journal and index once; linear in the entries held.

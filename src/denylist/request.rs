@@ -82,6 +82,9 @@ pub enum WriteError {
     /// Too many writes are waiting.
     #[error("too many writes are waiting")]
     Busy,
+    /// No answer came in time: nobody knows whether it was written.
+    #[error("the journal takes too long; it is not known whether this was stored, so send it again")]
+    Late,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,

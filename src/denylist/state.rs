@@ -1,7 +1,7 @@
 //! What the threads of the core share, and how it looks from outside.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -113,8 +113,8 @@ pub struct Status {
     pub index_bytes: u64,
     /// Journal figures after the last write.
     pub journal: journal::Stats,
-    /// Load of the front filter.
-    pub filter: FilterLoad,
+    /// Load of the front filter; `None` where a thread died while it changed the filter.
+    pub filter: Option<FilterLoad>,
     /// Memory of all bucket filters, bytes.
     pub bucket_filter_bytes: u64,
     /// The front filter said maybe and the index held nothing, since start.
@@ -138,6 +138,8 @@ pub(super) struct State {
     pub(super) index: Index,
     pub(super) writes: Writes,
     pub(super) metrics: Metrics,
+    /// Calls that wait for the writer.
+    pub(super) waiting: AtomicUsize,
     lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
     journal: RwLock<journal::Stats>,
     index_failed: AtomicBool,
@@ -178,6 +180,7 @@ impl State {
             index: parts.index,
             writes: Writes::default(),
             metrics: parts.metrics,
+            waiting: AtomicUsize::new(0),
             lifetimes: RwLock::new(parts.lifetimes),
             journal: RwLock::new(parts.journal),
             index_failed: AtomicBool::new(false),

@@ -42,6 +42,8 @@ pub struct Writer {
     frame: journal::Group,
     /// Events have been written since the last empty frame.
     open_frame: bool,
+    /// When a frame was last tried.
+    last_frame: Instant,
     last_recorded: NumericDate,
     purge: Option<Purge>,
 }
@@ -55,9 +57,21 @@ impl Writer {
         refill: std::sync::mpsc::SyncSender<()>,
         usage: Usage,
     ) -> Self {
-        let last_recorded = state.clock.now().earliest;
+        let last_recorded = state.clock.now().recorded;
         let frame = journal::Group::new();
-        Self { state, journal, commands, indexer, refill, usage, frame, open_frame: false, last_recorded, purge: None }
+        Self {
+            state,
+            journal,
+            commands,
+            indexer,
+            refill,
+            usage,
+            frame,
+            open_frame: false,
+            last_frame: Instant::now(),
+            last_recorded,
+            purge: None,
+        }
     }
 
     /// Serves until told to stop, then closes the journal. To be run on a thread of its own.
@@ -80,8 +94,10 @@ impl Writer {
                 Some(Command::Revoke(_) | Command::Record { .. }) | None => {}
             }
             self.purge_step();
+            // Commands that change nothing must not keep the last frame open.
+            self.idle();
         }
-        let now = self.state.clock.now().earliest;
+        let now = self.state.clock.now().recorded;
         if let Err(error) = self.journal.close(now) {
             tracing::error!(
                 error = &error as &dyn Error,
@@ -108,7 +124,9 @@ impl Writer {
 
     /// Serves `command` and all writes that wait behind it as one group; gives back what is no write.
     fn serve(&mut self, command: Command) -> Option<Command> {
-        self.wait_for_index();
+        if let Err(error) = indexer::wait_for_room(&self.state) {
+            return command.refuse(error);
+        }
         let mut group = Group::new(&self.state, &self.usage, self.state.last_seq());
         let mut next = Some(command);
         let mut other = None;
@@ -170,8 +188,9 @@ impl Writer {
     /// Appends the frame at hand.
     fn append(&mut self) -> Result<(), WriteError> {
         self.state.writes.may_try()?;
-        let now = self.state.clock.now().earliest;
+        let now = self.state.clock.now().recorded;
         let began = Instant::now();
+        self.last_frame = began;
         let appended = self.journal.append(now, &mut self.frame);
         self.state.metrics.store.sync_duration.record(began.elapsed());
         match &appended {
@@ -234,7 +253,8 @@ impl Writer {
     fn new_bucket(&mut self, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
         // An admin may have set the clock back by any amount: a withdrawn bucket may be needed again, and its old tree
         // must be gone first.
-        if let Some(drops) = self.purge.as_mut().and_then(|purge| purge.drops.take()) {
+        let withdrawn = self.purge.as_mut().filter(|purge| id.end() <= purge.forgettable);
+        if let Some(drops) = withdrawn.and_then(|purge| purge.drops.take()) {
             let _ = drops.blocking_recv();
         }
         let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
@@ -243,20 +263,12 @@ impl Writer {
         Ok(bucket)
     }
 
-    /// Waits while the index is so far behind that the overlay is at its limit.
-    fn wait_for_index(&self) {
-        while self.state.buckets.behind() >= self.state.settings.overlay_entries_max {
-            if self.state.index_failed() {
-                self.state.writes.fail();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// A second without commands: close the last frame, try whether refused writes go again, record the time.
+    /// A second after the last frame: close it, try whether refused writes go again, record the time.
     fn idle(&mut self) {
-        let age_s = self.state.clock.now().earliest.since(self.last_recorded);
+        if self.last_frame.elapsed() < CLOSE_AFTER {
+            return;
+        }
+        let age_s = self.state.clock.now().recorded.since(self.last_recorded);
         if self.open_frame || self.state.writes.is_refused() || age_s >= self.state.settings.heartbeat_s {
             self.close_frame();
         }

@@ -177,6 +177,7 @@ impl ApiError {
                 WriteError::Refused
                 | WriteError::Failed
                 | WriteError::Busy
+                | WriteError::Late
                 | WriteError::Stopping
                 | WriteError::Unavailable(_),
             ) => StatusCode::SERVICE_UNAVAILABLE,

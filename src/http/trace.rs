@@ -63,7 +63,7 @@ impl Trace {
             return;
         }
         let line = telemetry::Access {
-            method: method.as_str(),
+            method: name_of(method),
             route,
             status: response.status().as_u16(),
             duration: self.started.elapsed(),
@@ -73,6 +73,22 @@ impl Trace {
         };
         line.log();
     }
+}
+
+/// The method as it is logged: one that nobody has defined could carry anything (promise 12).
+fn name_of(method: &Method) -> &str {
+    const DEFINED: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::CONNECT,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PATCH,
+    ];
+    if DEFINED.contains(method) { method.as_str() } else { "OTHER" }
 }
 
 fn is_harmless(id: &HeaderValue) -> bool {

@@ -4,7 +4,7 @@
 //! Paths are relative to the store, with `/` between names; the empty path is the store itself.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -80,6 +80,17 @@ fn make_durable_dir(path: &Path) -> io::Result<()> {
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
+}
+
+/// Makes a file that only its owner may read, with its contents and its name durable.
+///
+/// # Errors
+/// As the operating system fails, also where the file exists.
+pub fn write_private(path: &Path, contents: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(contents.as_bytes())?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 impl Disk for StoreDir {

@@ -42,6 +42,11 @@ pub fn verify(
         },
         progress,
     )?;
+    if let Some((marks, _)) = &index
+        && let Some(ahead) = marks.values().max().filter(|mark| **mark > report.last_seq)
+    {
+        return Err(OpenError::OlderJournal { index_seq: *ahead, journal_seq: report.last_seq });
+    }
     let state = match index {
         Some((marks, index)) if is_equal(&index, &marks, &expected).unwrap_or(false) => IndexState::Equal,
         _ => IndexState::Differs,

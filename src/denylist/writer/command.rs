@@ -22,6 +22,18 @@ pub(in super::super) enum Command {
     Stop,
 }
 
+impl Command {
+    /// Answers a write with `error`; gives back what is no write.
+    pub(super) fn refuse(self, error: WriteError) -> Option<Self> {
+        match self {
+            Self::Revoke(ask) => drop(ask.reply.send(Err(error))),
+            Self::Record { reply, .. } => drop(reply.send(Err(error))),
+            other => return Some(other),
+        }
+        None
+    }
+}
+
 /// One call of [`super::Denylist::revoke`].
 pub(in super::super) struct Ask {
     pub(in super::super) requests: Vec<RevokeRequest>,

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::super::indexer;
 use super::super::request::{PurgeReport, WriteError};
 use super::{Reply, Writer};
+use crate::clock::NumericDate;
 use crate::journal::{JournalError, Reclaimed};
 
 /// A purge under way: buckets are withdrawn, the journal is reclaimed in steps between groups.
@@ -15,6 +16,8 @@ pub(super) struct Purge {
     report: PurgeReport,
     replies: Vec<Reply<PurgeReport>>,
     pub(super) drops: Option<oneshot::Receiver<()>>,
+    /// What ended by then goes, from buckets and journal alike.
+    pub(super) forgettable: NumericDate,
     began: Instant,
 }
 
@@ -25,7 +28,8 @@ impl Writer {
             purge.replies.push(reply);
             return;
         }
-        let ended = self.state.buckets.withdraw_ended(self.state.clock.forgettable());
+        let forgettable = self.state.clock.forgettable();
+        let ended = self.state.buckets.withdraw_ended(forgettable);
         let report = PurgeReport {
             buckets: ended.len() as u64,
             entries: ended.iter().map(|bucket| bucket.records()).sum(),
@@ -36,15 +40,15 @@ impl Writer {
         }
         let (done, drops) = oneshot::channel();
         let _ = self.indexer.send(indexer::Command::Drop { buckets: ended, done });
-        self.purge = Some(Purge { report, replies: vec![reply], drops: Some(drops), began: Instant::now() });
+        let (replies, drops, began) = (vec![reply], Some(drops), Instant::now());
+        self.purge = Some(Purge { report, replies, drops, forgettable, began });
     }
 
     /// One short step of the purge under way: a segment dropped or part of one rewritten. Answers when all is done.
     pub(super) fn purge_step(&mut self) {
         let Some(mut purge) = self.purge.take() else { return };
-        let forgettable = self.state.clock.forgettable();
         let may_write = self.state.writes.may_try().is_ok();
-        let reclaimed = if may_write { self.journal.reclaim(forgettable) } else { Ok(Reclaimed::default()) };
+        let reclaimed = if may_write { self.journal.reclaim(purge.forgettable) } else { Ok(Reclaimed::default()) };
         let failed = match reclaimed {
             Ok(reclaimed) => {
                 purge.report.segments += reclaimed.segments as u64;
