@@ -3,14 +3,14 @@
 //! Each case is a list of steps; the seed of all is printed when one fails. `REVOKD_MODEL_CASES` sets how many run, and
 //! `REVOKD_MODEL_SEED` runs the same ones again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use revokd::clock::NumericDate;
 use revokd::denylist::Outcome;
 
-use super::support::{LEEWAY_S, START, Store};
+use super::support::{LEEWAY_S, Mode, START, Store, mode};
 
 /// Ids are few, so that histories meet.
 const IDS: usize = 12;
@@ -51,6 +51,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     ends: HashMap<usize, NumericDate>,
+    /// Entries that had ended when a purge or a start could forget them. A clock that then falls back further than it is
+    /// ever believed may find them or not (decision 0003).
+    forgotten: HashSet<usize>,
     /// Seconds that have truly passed.
     passed_s: i64,
     /// By how much the wall clock is wrong.
@@ -64,11 +67,23 @@ impl Model {
         self.misled |= !store.denylist().clock().now().doubted && self.jumped_s.abs() > 3_600;
     }
 
-    fn check(&self, store: &Store, id: usize) {
+    /// Notes what a purge or a start may forget now.
+    fn forget(&mut self, store: &Store) {
+        let forgettable = store.denylist().clock().forgettable();
+        self.forgotten.extend(self.ends.iter().filter(|(_, ends)| **ends < forgettable).map(|(id, _)| *id));
+    }
+
+    fn check(&mut self, store: &Store, id: usize) {
+        if mode() == Mode::PurgeAlways {
+            self.forget(store);
+        }
         let earliest = store.denylist().clock().now().earliest;
         let ends = self.ends.get(&id).copied();
         let expected = ends.is_some_and(|ends| earliest <= ends);
-        assert_eq!(store.is_revoked(&name(id)), expected, "id {id} at {earliest}, ends {ends:?}");
+        let revoked = store.is_revoked(&name(id));
+        if !(expected && self.forgotten.contains(&id)) {
+            assert_eq!(revoked, expected, "id {id} at {earliest}, ends {ends:?}");
+        }
         // Whatever the wall clock says: what truly has not ended by more than the steps that are believed is revoked.
         let truly = START.plus(self.passed_s);
         if !self.misled && ends.is_some_and(|ends| truly.plus(3_600) <= ends) {
@@ -83,8 +98,12 @@ impl Model {
             Outcome::Stored { ends_at, .. } => {
                 let live = self.ends.get(&id).copied().filter(|ends| now.earliest <= *ends);
                 let ends = live.map_or(exp.plus(LEEWAY_S), |ends| ends.max(exp.plus(LEEWAY_S)));
-                assert_eq!(*ends_at, ends, "the furthest end ever recorded is kept");
-                self.ends.insert(id, ends);
+                if self.forgotten.remove(&id) {
+                    assert!(*ends_at >= exp.plus(LEEWAY_S) && *ends_at <= ends);
+                } else {
+                    assert_eq!(*ends_at, ends, "the furthest end ever recorded is kept");
+                }
+                self.ends.insert(id, *ends_at);
             }
             Outcome::Refused(refusal) => panic!("refused: {refusal}"),
         }
@@ -124,7 +143,10 @@ fn run(steps: &[Step]) {
                 store.time.jump(seconds);
                 model.jumped_s += seconds;
             }
-            Step::Purge => drop(store.purge()),
+            Step::Purge => {
+                model.forget(&store);
+                store.purge();
+            }
             Step::Refill => store.denylist().refill(),
             Step::Settle => store.settle(),
             Step::Restart { down_s } => {
@@ -133,11 +155,13 @@ fn run(steps: &[Step]) {
                 store.time.reboot();
                 model.passed_s += down_s;
                 store.start().unwrap();
+                model.forget(&store);
             }
             Step::LoseIndex => {
                 store.stop();
                 std::fs::remove_dir_all(store.index_path()).unwrap();
                 store.start().unwrap();
+                model.forget(&store);
             }
         }
         model.look_at_clock(&store);
