@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::config::{self, Loaded, LogFormat};
 use crate::denylist::{self, Denylist, OpenError, Opened};
 use crate::http::listener::{self, Bound};
-use crate::http::{self, Gate, Http};
+use crate::http::{Door, Gate, Http};
 use crate::jobs::{self, JobError};
 use crate::journal::{LockError, StoreDir};
 use crate::metrics::Metrics;
@@ -129,10 +129,13 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let verifier = Arc::new(Verifier::new(config.issuers.clone(), &loaded.base_dir())?);
-    let gate = Gate::new();
+    let gate = Gate::default();
     let serving = tokio::spawn(listener::serve(
         bind(&config.server).await?,
-        gate.clone(),
+        {
+            let gate = gate.clone();
+            move |peer, request| gate.answer(peer, request)
+        },
         parts::connection_limits(&config.server),
         metrics.connections.clone(),
         stop.clone(),
@@ -154,13 +157,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
     }
     purge(&denylist).await;
     let settings = parts::http_settings(config);
-    gate.open(http::service(Http::new(
-        denylist.clone(),
-        verifier.clone(),
-        readiness.clone(),
-        metrics.clone(),
-        settings,
-    )));
+    gate.open(Door::new(Http::new(denylist.clone(), verifier.clone(), readiness.clone(), metrics.clone(), settings)));
     for condition in Condition::ALL {
         readiness.set(condition, true);
     }

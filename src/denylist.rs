@@ -113,6 +113,15 @@ impl Denylist {
         self.reads.run(move || state.read(&key)).await
     }
 
+    /// Whether the verdict on a token is good and known without a read: the answer to almost every check. `false` says
+    /// nothing; [`Self::check`] does. One probe, no I/O.
+    ///
+    /// # Errors
+    /// [`Unavailable::Poisoned`].
+    pub fn is_surely_good(&self, issuer: &Issuer<'_>, jti: &Jti<'_>) -> Result<bool, Unavailable> {
+        self.state.surely_good(&Key::of_token(issuer, jti))
+    }
+
     /// Many verdicts, in the order of `keys`. Yields every 64, so that a batch does not hold up other requests.
     ///
     /// # Errors

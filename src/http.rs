@@ -1,6 +1,6 @@
 //! The REST door: every route with its scope, and what every request passes through, on one screen.
 //!
-//! A request passes [`service`], which gives it an id and a time (`trace`), then its row of [`ROUTES`], whose guard
+//! A request passes the [`Door`], which gives it an id and a time (`trace`), then its row of [`ROUTES`], whose guard
 //! (`auth`) looks at the key before anything else is read, then its endpoint, one file each. Whatever goes wrong
 //! becomes an `error::ApiError`, which alone picks status codes. Entry, body and connection limits of the listener are
 //! `listener.rs`'s.
@@ -8,9 +8,9 @@
 mod auth;
 mod check;
 mod check_many;
+mod door;
 mod error;
 mod extract;
-mod gate;
 mod in_flight;
 pub mod listener;
 pub mod openapi;
@@ -21,16 +21,12 @@ mod revoke;
 mod revoke_many;
 mod trace;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::MatchedPath;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::{Router, middleware};
-use tower::{Service, service_fn};
 
 use crate::denylist::Denylist;
 use crate::keys::{Caller, Scope, Scopes};
@@ -38,10 +34,9 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::token::Selector;
 use crate::verifier::Verifier;
+pub use door::{Door, Gate, Reply};
 use error::ApiError;
-pub use gate::Gate;
 use in_flight::InFlight;
-use trace::Trace;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,54 +145,6 @@ impl Http {
         let anonymous = Caller { id: "".into(), scopes: Scopes::of(&[Scope::Check]) };
         Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, anonymous })
     }
-}
-
-/// The door as a service: what the listener serves on each connection.
-///
-/// One kind of request, which is nearly all traffic, skips the router: it is guarded by the same row of [`ROUTES`] and
-/// answered by the same function, without the allocations in between.
-pub fn service(
-    http: Arc<Http>,
-) -> impl Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
-{
-    let router = router(&http);
-    let check = ROUTES.iter().find(|route| route.path == check::BY_PATH);
-    service_fn(move |request: Request<Body>| {
-        let (http, router) = (Arc::clone(&http), router.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let trace = Trace::start(&parts.headers);
-            let method = parts.method.clone();
-            if let Some(route) = check.filter(|_| check::is_by_path(&parts)) {
-                let (response, seen) = check::guarded_by_path(&http, route, &trace, &parts).await;
-                return Ok(trace.complete(&method, Some(&seen), response));
-            }
-            let response = routed(router, &trace, Request::from_parts(parts, body)).await;
-            Ok(trace.finish(&method, response))
-        }
-    })
-}
-
-async fn routed(mut router: Router, trace: &Trace, mut request: Request<Body>) -> Response {
-    request.extensions_mut().insert(trace.clone());
-    // A router is always ready and cannot fail.
-    match router.call(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
-}
-
-fn router(http: &Arc<Http>) -> Router {
-    let rows = ROUTES.iter().fold(Router::new(), |router, route| {
-        let guard = middleware::from_fn_with_state((Arc::clone(http), route), auth::guard);
-        let endpoint = (route.endpoint)();
-        let is_guarded_get = route.access != Access::Open && route.method == Method::GET;
-        // axum would answer HEAD by doing all the work of GET.
-        let endpoint = if is_guarded_get { endpoint.head(method_not_allowed) } else { endpoint };
-        router.route(route.path, endpoint.route_layer(guard))
-    });
-    let refuse = async || ApiError::NotFound("there is nothing at this path");
-    rows.method_not_allowed_fallback(method_not_allowed).fallback(refuse).with_state(Arc::clone(http))
 }
 
 async fn method_not_allowed(path: MatchedPath) -> Response {

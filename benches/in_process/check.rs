@@ -189,7 +189,8 @@ fn maybe_row(name: &str, store: &Store) -> Vec<String> {
         drop(black_box(store.denylist.check_blocking(&key_of(&id))));
     }
     let after = store.denylist.status();
-    let share = as_f64(after.maybes - before.maybes) / as_f64(after.lookups - before.lookups);
+    let maybes = after.maybes - before.maybes;
+    let share = as_f64(maybes) / as_f64(maybes + after.surely_good - before.surely_good);
     let load = after.filter.map_or(0.0, |filter| as_f64(filter.load as u64) / as_f64(filter.capacity as u64));
     let over = share / store.denylist.false_positive_rate();
     vec![name.to_owned(), format!("{share:.2e}"), format!("{over:.2}"), percent(load)]

@@ -42,7 +42,7 @@ fn set_gauges(status: &Status, metrics: &Metrics) {
         filter.size_bytes.set((front.bytes + status.bucket_filter_bytes) as f64);
         filter.ratio_estimated.set(front.estimated_rate());
     }
-    filter.negative.absolute(status.lookups.saturating_sub(status.maybes));
+    filter.negative.absolute(status.surely_good);
     filter.positive.absolute(status.maybes);
     filter.false_positives.absolute(status.false_positives);
     metrics.revocations.active.set(status.records as f64);

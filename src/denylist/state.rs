@@ -119,8 +119,8 @@ pub struct Status {
     pub bucket_filter_bytes: u64,
     /// The front filter said maybe and the index held nothing, since start.
     pub false_positives: u64,
-    /// Verdicts asked, since start.
-    pub lookups: u64,
+    /// The front filter said no, since start.
+    pub surely_good: u64,
     /// The front filter said maybe, since start.
     pub maybes: u64,
     /// Refills finished since start.
@@ -149,7 +149,7 @@ pub(super) struct State {
     purged_buckets: AtomicU64,
     purged_entries: AtomicU64,
     false_positives: AtomicU64,
-    lookups: AtomicU64,
+    surely_good: AtomicU64,
     maybes: AtomicU64,
     refills: AtomicU64,
 }
@@ -189,7 +189,7 @@ impl State {
             purged_buckets: AtomicU64::new(0),
             purged_entries: AtomicU64::new(0),
             false_positives: AtomicU64::new(0),
-            lookups: AtomicU64::new(0),
+            surely_good: AtomicU64::new(0),
             maybes: AtomicU64::new(0),
             refills: AtomicU64::new(0),
         }
@@ -198,11 +198,11 @@ impl State {
     /// Whether the front filter knows that `key` was never revoked. One probe, no I/O.
     #[inline]
     pub(super) fn surely_good(&self, key: &Key) -> Result<bool, Unavailable> {
-        self.lookups.fetch_add(1, Ordering::Relaxed);
-        if !self.settings.filter_on {
+        if !self.settings.filter_on || self.front.maybe(key).map_err(|_| Unavailable::Poisoned)? {
             return Ok(false);
         }
-        Ok(!self.front.maybe(key).map_err(|_| Unavailable::Poisoned)?)
+        self.surely_good.fetch_add(1, Ordering::Relaxed);
+        Ok(true)
     }
 
     /// The verdict from overlay and index. Blocks on I/O.
@@ -286,7 +286,7 @@ impl State {
             filter: self.front.load(),
             bucket_filter_bytes: buckets.iter().map(|bucket| bucket.filter_bytes()).sum(),
             false_positives: self.false_positives.load(Ordering::Relaxed),
-            lookups: self.lookups.load(Ordering::Relaxed),
+            surely_good: self.surely_good.load(Ordering::Relaxed),
             maybes: self.maybes.load(Ordering::Relaxed),
             refills: self.refills.load(Ordering::Relaxed),
         }

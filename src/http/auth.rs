@@ -86,14 +86,14 @@ enum Presented<'a> {
 /// The key that the headers present. `X-Api-Key` wins, also when it is wrong. Two of one header are none: which of them
 /// a proxy in front has looked at is not to be guessed.
 fn presented(headers: &HeaderMap) -> Presented<'_> {
-    let (name, is_bearer) = if headers.contains_key(&X_API_KEY) { (&X_API_KEY, false) } else { (&AUTHORIZATION, true) };
-    let mut values = headers.get_all(name).iter();
-    let key = match (values.next(), values.next()) {
-        (None, _) => return Presented::Nothing,
-        (Some(value), None) if is_bearer => bearer(value),
-        (Some(value), None) => value.to_str().ok(),
-        (Some(_), Some(_)) => None,
-    };
+    let mut values = headers.get_all(&X_API_KEY).iter();
+    if let Some(value) = values.next() {
+        let key = value.to_str().ok().filter(|_| values.next().is_none());
+        return key.map_or(Presented::NoKey, Presented::Key);
+    }
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Presented::Nothing };
+    let key = bearer(value).filter(|_| values.next().is_none());
     key.map_or(Presented::NoKey, Presented::Key)
 }
 

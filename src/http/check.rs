@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
@@ -38,21 +38,35 @@ pub(crate) fn is_by_path(request: &Parts) -> bool {
     request.method == Method::GET && jti.is_some_and(|jti| !jti.is_empty() && !jti.contains('/'))
 }
 
-/// The row of the table for [`BY_PATH`], guard included, without what axum needs to get there. Also gives what the
-/// access log is to say, so that a good verdict need not carry it in a map of its own.
-pub(crate) async fn guarded_by_path(
+/// Answers the row of [`BY_PATH`], guard included, unless the index must be read: then nothing has been counted, and
+/// the router takes the request from its beginning. Also gives what the access log is to say.
+pub(crate) fn inline(
     http: &Http,
     route: &'static Route,
     trace: &Trace,
-    request: &Parts,
-) -> (Response, Seen) {
+    request: &mut Parts,
+) -> Option<(Response, Seen)> {
     let seen = |caller| Seen { route: route.path, caller };
     let caller = match authorise(http, route.access, &request.headers) {
         Ok(caller) => caller,
-        Err(refusal) => return (refusal.into_response(), seen(Arc::clone(&http.anonymous.id))),
+        Err(refusal) => return Some((refusal.into_response(), seen(Arc::clone(&http.anonymous.id)))),
     };
-    let answer = one_by_path(http, &caller, trace.started, &request.uri).await;
-    (answer.unwrap_or_else(IntoResponse::into_response), seen(caller.id))
+    let answer = match known_by_path(http, &request.uri) {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return None,
+        Err(error) => return Some((counted::<Response>(http, 1, Err(error)).into_response(), seen(caller.id))),
+    };
+    // The request's headers have been read; their map, emptied, spares the answer one of its own.
+    let mut headers = std::mem::take(&mut request.headers);
+    headers.clear();
+    Some((respond(http, trace.started, &answer, headers), seen(caller.id)))
+}
+
+/// The answer to a check by path that the front filter is sure of.
+fn known_by_path(http: &Http, uri: &Uri) -> Result<Option<Answer>, ApiError> {
+    let claims = claims_by_path(uri)?;
+    let asked = Asked::new(http, &claims)?;
+    Ok(asked.is_surely_good(http)?.then_some(Answer::Good(asked.judged)))
 }
 
 /// Ask for one token by its `jti`.
@@ -77,15 +91,14 @@ pub(crate) async fn by_path(
     Extension(trace): Extension<Trace>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    one_by_path(&http, &caller, trace.started, &uri).await
+    one(&http, &caller, trace.started, &claims_by_path(&uri)?).await
 }
 
-async fn one_by_path(http: &Http, caller: &Caller, started: Instant, uri: &Uri) -> Result<Response, ApiError> {
+fn claims_by_path(uri: &Uri) -> Result<Claims<'_>, ApiError> {
     let mut query = Query::parse(uri.query(), &["iss", "iat", "sub", "sid", "client_id"], &[])?;
     let jti = uri.path().strip_prefix("/check/").and_then(|jti| percent_decode(jti, false));
     let jti = jti.ok_or_else(|| ApiError::malformed_field("jti", "the path is not percent-encoded UTF-8"))?;
-    let claims = Claims::of_query(&mut query, Some(jti))?;
-    one(http, caller, started, &claims).await
+    Claims::of_query(&mut query, Some(jti))
 }
 
 /// Ask for one token, or for a subject, session or client.
@@ -124,10 +137,14 @@ pub(crate) async fn one(
 ) -> Result<Response, ApiError> {
     let asked = Asked::new(http, claims)?;
     let verdict = counted(http, 1, asked.verdict(http, caller).await)?;
-    let answer = Answer::new(verdict, asked.judged);
+    Ok(respond(http, started, &Answer::new(verdict, asked.judged), HeaderMap::new()))
+}
+
+/// One verdict as an answer, timed and counted; `headers` are empty.
+fn respond(http: &Http, started: Instant, answer: &Answer, headers: HeaderMap) -> Response {
     http.metrics.checks.api.duration.record(started.elapsed().as_secs_f64());
     answer.count(http);
-    Ok(json(answer.body()))
+    with_headers(answer.body(), headers)
 }
 
 /// What became of a check of `ids`, counted if the answer is that we do not know.
@@ -147,7 +164,12 @@ pub(crate) fn no_entry(http: &Http) -> Result<Verdict, Unavailable> {
 
 /// 200 with a JSON body.
 pub(crate) fn json(body: Bytes) -> Response {
+    with_headers(body, HeaderMap::new())
+}
+
+fn with_headers(body: Bytes, headers: HeaderMap) -> Response {
     let mut response = Response::new(Body::from(body));
+    *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

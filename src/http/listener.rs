@@ -14,6 +14,7 @@ mod body;
 mod protocol;
 mod registry;
 mod service;
+mod stream;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -31,14 +32,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
-use tower::Service;
 
 pub use self::bind::{Address, AddressError, BindError, Bound, Peer};
 pub use self::body::BodyTimeout;
 
-use self::activity::{Activity, Watched};
+use self::activity::Activity;
 use self::registry::{Order, Orders, Registry};
 use self::service::ConnectionService;
+use self::stream::Stream;
 use crate::metrics::ConnectionMetrics;
 use crate::shutdown::{Phase, Stop};
 
@@ -105,9 +106,9 @@ pub struct Served {
 /// Serves until `stop` reaches [`Phase::Closing`]; then closes the listeners, lets every connection finish the requests
 /// it has begun, and cuts those that take longer than `limits.grace`.
 ///
-/// `service` gets a [`Peer`] as an extension of each request. It is cloned for each request, and must bound the time it
-/// takes to answer: only reading and writing are timed here.
-pub async fn serve<S, B>(
+/// `service` is cloned for each connection, and must bound the time it takes to answer: only reading and writing are
+/// timed here.
+pub async fn serve<S, F, B>(
     listeners: Vec<Bound>,
     service: S,
     limits: ConnectionLimits,
@@ -115,8 +116,8 @@ pub async fn serve<S, B>(
     stop: Stop,
 ) -> Served
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
+    S: Fn(Peer, Request<Body>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
     B: hyper::body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -158,10 +159,10 @@ struct Server<S> {
     metrics: ConnectionMetrics,
 }
 
-impl<S, B> Server<S>
+impl<S, F, B> Server<S>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
+    S: Fn(Peer, Request<Body>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
     B: hyper::body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -246,7 +247,7 @@ where
         activity: Arc<Activity>,
         mut orders: Orders,
     ) {
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let io = TokioIo::new(Stream::new(stream, Arc::clone(&activity)));
         let service = ConnectionService::new(self.service.clone(), peer, activity, self.limits.body_timeout);
         let mut connection = pin!(self.http.serve_connection(io, service));
         loop {

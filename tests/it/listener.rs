@@ -7,13 +7,15 @@ mod stop;
 mod unix;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, body};
 use revokd::http::listener::{Address, BodyTimeout, Bound, ConnectionLimits, Peer, Served, serve};
@@ -25,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tower::Service as _;
 
 /// Longer than anything that is expected to happen.
 const LONG: Duration = Duration::from_secs(10);
@@ -73,7 +76,7 @@ impl Server {
         let (stop, metrics) = (Stop::new(), Metrics::new());
         let gate = Gate { open: Arc::new(Semaphore::new(0)), come: Arc::default() };
         let connections = metrics.connections.clone();
-        let served = tokio::spawn(serve(listeners, router(gate.clone()), limits, connections, stop.clone()));
+        let served = tokio::spawn(serve(listeners, service(gate.clone()), limits, connections, stop.clone()));
         Self { address, stop, metrics, gate, served }
     }
 
@@ -111,6 +114,15 @@ impl Server {
             }
         };
         assert!(timeout(LONG, reached).await.is_ok(), "{name} is {}, not {value}", self.metric(name));
+    }
+}
+
+fn service(gate: Gate) -> impl Fn(Peer, Request<Body>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Clone {
+    let router = router(gate);
+    move |peer, mut request| {
+        request.extensions_mut().insert(peer);
+        let mut router = router.clone();
+        Box::pin(async move { router.call(request).await.unwrap() })
     }
 }
 

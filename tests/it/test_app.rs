@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use revokd::clock::{Clock, ClockSettings, ManualTime};
 use revokd::denylist::{self, Denylist, Opened, Settings, Sources};
 use revokd::event::Change;
-use revokd::http::{Http, HttpSettings, service};
+use revokd::http::listener::Peer;
+use revokd::http::{Door, Http, HttpSettings};
 use revokd::index::Index;
 use revokd::issuers::{IssuerLimits, Issuers};
 use revokd::journal::StoreDir;
@@ -20,8 +21,6 @@ use revokd::readiness::{Condition, Readiness};
 use revokd::token::Issuer;
 use revokd::verifier::{Algorithm, IssuerSettings, KeySettings, Verifier};
 use serde_json::Value;
-use tower::ServiceExt;
-use tower::util::BoxCloneSyncService;
 
 pub(crate) use super::support::{LEEWAY_S, LIFETIME_MAX_S, START};
 use super::support::{Mode, journal_options, mode, settings};
@@ -36,7 +35,7 @@ pub(crate) struct TestApp {
     pub(crate) time: Arc<ManualTime>,
     pub(crate) denylist: Denylist,
     pub(crate) readiness: Readiness,
-    service: BoxCloneSyncService<Request<Body>, Response<Body>, std::convert::Infallible>,
+    door: Door,
     /// A key with every scope.
     pub(crate) key: String,
     threads: Vec<JoinHandle<()>>,
@@ -84,8 +83,8 @@ impl TestApp {
             readiness.set(condition, true);
         }
         let http = Http::new(denylist.clone(), verifier, readiness.clone(), metrics, http);
-        let service = BoxCloneSyncService::new(service(http));
-        let mut app = Self { time, denylist, readiness, service, key: String::new(), threads, _dir: dir };
+        let door = Door::new(http);
+        let mut app = Self { time, denylist, readiness, door, key: String::new(), threads, _dir: dir };
         app.key = app.key_with(&Scope::ALL);
         app
     }
@@ -102,7 +101,7 @@ impl TestApp {
         if mode() == Mode::PurgeAlways {
             let _ = self.denylist.purge().await;
         }
-        let response = self.service.clone().oneshot(request).await.unwrap();
+        let response = self.door.answer(Peer::Unix, request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }

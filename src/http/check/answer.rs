@@ -28,9 +28,14 @@ impl Answer {
     }
 
     pub(crate) fn count(&self, http: &Http) {
-        match self {
-            Self::Good(_) => http.metrics.checks.api.good.increment(1),
-            Self::Revoked(..) | Self::Unverifiable => http.metrics.checks.api.revoked.increment(1),
+        let (of_result, judged) = match self {
+            Self::Good(judged) => (&http.metrics.checks.api.good, Some(judged)),
+            Self::Revoked(_, judged) => (&http.metrics.checks.api.revoked, Some(judged)),
+            Self::Unverifiable => (&http.metrics.checks.api.revoked, None),
+        };
+        of_result.increment(1);
+        if judged.is_some_and(|judged| judged.is_partial()) {
+            http.metrics.checks.partial.increment(1);
         }
     }
 

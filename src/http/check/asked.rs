@@ -117,15 +117,17 @@ impl<'a> Asked<'a> {
                 format!("`{name}` is missing; check.required asks every check for it"),
             ));
         }
-        if !(self.judged.has(Selector::Jti) && self.judged.has(Selector::Sub)) {
-            http.metrics.checks.partial.increment(1);
-        }
         Ok(self)
     }
 
     /// What the denylist knows the token by, if the check names one.
     pub(crate) fn key(&self) -> Option<Key> {
         self.jti.as_ref().map(|jti| Key::of_token(self.issuer, jti))
+    }
+
+    /// Whether the verdict is good and known without a read.
+    pub(super) fn is_surely_good(&self, http: &Http) -> Result<bool, ApiError> {
+        Ok(self.jti.as_ref().map_or(Ok(false), |jti| http.denylist.is_surely_good(self.issuer, jti))?)
     }
 
     /// The verdict on what the check names, of those ids that may be in flight.
@@ -149,6 +151,11 @@ impl Judged {
 
     pub(crate) const fn has(self, selector: Selector) -> bool {
         self.0 & 1 << selector as u8 != 0
+    }
+
+    /// Whether an entry for the token or a force-logout of its subject would have gone unseen (promise 17).
+    pub(super) const fn is_partial(self) -> bool {
+        !(self.has(Selector::Jti) && self.has(Selector::Sub))
     }
 
     /// The names, in the order in which `judged` lists them.

@@ -2,13 +2,9 @@
 //!
 //! All orderings are relaxed: a beat that sees a value late decides one beat later, and no data is guarded by them.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::Poll;
 
 /// How every HTTP/2 connection with prior knowledge begins (RFC 9113 section 3.4), as far as it takes to tell it apart.
 const H2_PREFACE_START: &[u8] = b"PRI";
@@ -92,7 +88,8 @@ impl Activity {
         }
     }
 
-    fn note_read(&self, bytes: &[u8]) {
+    /// Bytes have come in.
+    pub(super) fn note_read(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -101,7 +98,8 @@ impl Activity {
         }
     }
 
-    fn note_write<T>(&self, written: &Poll<io::Result<T>>) {
+    /// A write has been tried.
+    pub(super) fn note_write<T>(&self, written: &Poll<io::Result<T>>) {
         match written {
             Poll::Ready(_) => {
                 self.writes.fetch_add(1, Relaxed);
@@ -111,58 +109,6 @@ impl Activity {
             }
             Poll::Pending => self.write_blocked.store(true, Relaxed),
         }
-    }
-}
-
-/// A stream whose reads and writes are noted in an [`Activity`].
-#[derive(Debug)]
-pub(super) struct Watched<T> {
-    stream: T,
-    activity: Arc<Activity>,
-}
-
-impl<T> Watched<T> {
-    pub(super) const fn new(stream: T, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let filled = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.activity.note_read(&buf.filled()[filled..]);
-        read
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.activity.note_write(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.activity.note_write(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

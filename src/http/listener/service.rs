@@ -10,8 +10,6 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use pin_project_lite::pin_project;
-use tower::util::Oneshot;
-use tower::{Service, ServiceExt as _};
 
 use super::Peer;
 use super::activity::Activity;
@@ -36,20 +34,20 @@ impl<S> ConnectionService<S> {
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
+impl<S, F, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Fn(Peer, Request<Body>) -> F,
+    F: Future<Output = Response<B>>,
 {
     type Response = Response<B>;
     type Error = Infallible;
-    type Future = Answering<Oneshot<S, Request<Body>>>;
+    type Future = Answering<F>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(|body| self.timed(body));
-        request.extensions_mut().insert(self.peer);
+        let request = request.map(|body| self.timed(body));
         self.activity.begin_request();
         let begun = Begun { activity: Arc::clone(&self.activity) };
-        Answering { answer: self.service.clone().oneshot(request), begun: Some(begun) }
+        Answering { answer: (self.service)(self.peer, request), begun: Some(begun) }
     }
 }
 
@@ -74,12 +72,12 @@ pin_project! {
 }
 
 impl<F: Future> Future for Answering<F> {
-    type Output = F::Output;
+    type Output = Result<F::Output, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = std::task::ready!(this.answer.poll(cx));
         *this.begun = None;
-        Poll::Ready(answer)
+        Poll::Ready(Ok(answer))
     }
 }

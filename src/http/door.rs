@@ -1,0 +1,120 @@
+//! The door as the listener serves it: what every request passes through on its way to its row of the table.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use tower::Service as _;
+
+use super::error::ApiError;
+use super::listener::Peer;
+use super::trace::Trace;
+use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed};
+use crate::revocation::Unavailable;
+
+/// What every connection is served by.
+pub struct Door {
+    http: Arc<Http>,
+    router: Router,
+    /// The row of nearly all traffic.
+    check: Option<&'static Route>,
+}
+
+impl Door {
+    /// The door to `http`.
+    #[must_use]
+    pub fn new(http: Arc<Http>) -> Self {
+        let router = router(&http);
+        Self { http, router, check: ROUTES.iter().find(|route| route.path == check::BY_PATH) }
+    }
+
+    /// Answers one request.
+    ///
+    /// A check by path that the front filter can answer, which is nearly all traffic, skips the router: it is guarded by
+    /// the same row of [`ROUTES`] and answered by the same functions, at once, without the future and the allocations in
+    /// between.
+    pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
+        let (mut parts, body) = request.into_parts();
+        let trace = Trace::start(&parts.headers);
+        if let Some(route) = self.check.filter(|_| check::is_by_path(&parts))
+            && let Some((response, seen)) = check::inline(&self.http, route, &trace, &mut parts)
+        {
+            return Reply::Ready(Some(trace.complete(&parts.method, Some(&seen), response)));
+        }
+        let mut router = self.router.clone();
+        Reply::Later(Box::pin(async move {
+            let method = parts.method.clone();
+            parts.extensions.insert(peer);
+            parts.extensions.insert(trace.clone());
+            // A router is always ready and cannot fail.
+            let Ok(response) = router.call(Request::from_parts(parts, body)).await;
+            trace.finish(&method, response)
+        }))
+    }
+}
+
+fn router(http: &Arc<Http>) -> Router {
+    let rows = ROUTES.iter().fold(Router::new(), |router, route| {
+        let guard = middleware::from_fn_with_state((Arc::clone(http), route), auth::guard);
+        let endpoint = (route.endpoint)();
+        let is_guarded_get = route.access != Access::Open && route.method == Method::GET;
+        // axum would answer HEAD by doing all the work of GET.
+        let endpoint = if is_guarded_get { endpoint.head(method_not_allowed) } else { endpoint };
+        router.route(route.path, endpoint.route_layer(guard))
+    });
+    let refuse = async || ApiError::NotFound("there is nothing at this path");
+    rows.method_not_allowed_fallback(method_not_allowed).fallback(refuse).with_state(Arc::clone(http))
+}
+
+/// An answer that is there, or being made.
+pub enum Reply {
+    /// There; taken by the first poll.
+    Ready(Option<Response>),
+    /// Being made.
+    Later(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+impl Future for Reply {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        match &mut *self {
+            Self::Ready(response) => response.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(response) => response.as_mut().poll(context),
+        }
+    }
+}
+
+/// What is served before the denylist has caught up: probes, and 503 for everything else (promise 10). Cheap to clone;
+/// all clones are one.
+#[derive(Clone, Default)]
+pub struct Gate {
+    door: Arc<OnceLock<Door>>,
+}
+
+impl Gate {
+    /// Lets requests through to `door`, for good. A second opening changes nothing.
+    pub fn open(&self, door: Door) {
+        let _ = self.door.set(door);
+    }
+
+    /// Answers one request. Costs one atomic read more than the door behind it.
+    pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
+        match self.door.get() {
+            Some(door) => door.answer(peer, request),
+            None => Reply::Ready(Some(shut(&request))),
+        }
+    }
+}
+
+fn shut(request: &Request<Body>) -> Response {
+    let answer = match request.uri().path() {
+        "/livez" => ().into_response(),
+        _ => ApiError::from(Unavailable::NotReady).into_response(),
+    };
+    Trace::start(request.headers()).finish(request.method(), answer)
+}
