@@ -32,7 +32,7 @@ use crate::clock::{Clock, NumericDate};
 use crate::event::{Change, Origin, Seq};
 use crate::issuers::Issuers;
 use crate::keys::Keys;
-use crate::revocation::{Unavailable, Verdict};
+use crate::revocation::{Revoked, Unavailable, Verdict};
 use crate::token::{Issuer, Jti, Key};
 
 pub use indexer::Indexer;
@@ -43,6 +43,9 @@ pub use request::{Outcome, Proof, PurgeReport, Refusal, RevokeRequest, WriteErro
 pub use state::{Settings, Status};
 pub use usage::ShareLimits;
 pub use writer::Writer;
+
+/// Keys that a batch looks up between two yields to other requests.
+const KEYS_PER_TURN: usize = 64;
 
 /// How long a write may wait for the journal before its caller is told that nobody knows.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -122,31 +125,31 @@ impl Denylist {
         self.state.surely_good(&Key::of_token(issuer, jti))
     }
 
-    /// Many verdicts, in the order of `keys`. Yields every 64, so that a batch does not hold up other requests.
+    /// Which of `keys` are revoked, each with its place among them; all others are good. Yields every 64, so that a
+    /// batch does not hold up other requests.
     ///
     /// # Errors
     /// [`Unavailable`] for all if the answer for one is not known.
-    pub async fn check_many(&self, keys: &[Key]) -> Result<Vec<Verdict>, Unavailable> {
-        let mut verdicts = vec![Verdict::Good; keys.len()];
+    pub async fn check_many(&self, keys: &[Key]) -> Result<Vec<(usize, Revoked)>, Unavailable> {
         let mut maybe = Vec::new();
-        for (at, key) in keys.iter().enumerate() {
-            if !self.state.surely_good(key)? {
-                maybe.push((at, *key));
-            }
-            if at % 64 == 63 {
+        for (turn, some) in keys.chunks(KEYS_PER_TURN).enumerate() {
+            if turn > 0 {
                 tokio::task::yield_now().await;
             }
+            self.state.maybes_among(some, |at| maybe.push((turn * KEYS_PER_TURN + at, some[at])))?;
         }
-        for some in maybe.chunks(64) {
+        let mut revoked = Vec::new();
+        for some in maybe.chunks(KEYS_PER_TURN) {
             let state = self.state.clone();
             let some = some.to_vec();
             let read = move || some.into_iter().map(|(at, key)| Ok((at, state.read(&key)?))).collect();
-            let found: Vec<_> = self.reads.run(read).await?;
-            for (at, verdict) in found {
-                verdicts[at] = verdict;
-            }
+            let found: Vec<(usize, Verdict)> = self.reads.run(read).await?;
+            revoked.extend(found.into_iter().filter_map(|(at, verdict)| match verdict {
+                Verdict::Revoked(entry) => Some((at, entry)),
+                Verdict::Good => None,
+            }));
         }
-        Ok(verdicts)
+        Ok(revoked)
     }
 
     /// One verdict by an ordinary, blocking function: for callers that are no async task.

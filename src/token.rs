@@ -189,10 +189,10 @@ impl Key {
     #[must_use]
     pub fn new(selector: Selector, issuer: &Issuer<'_>, value: &str) -> Self {
         let issuer = issuer.as_str().as_bytes();
-        let mut hash = Sha256::new();
-        hash.update([selector as u8]);
         // Issuers are at most CLAIM_BYTES_MAX long, so two bytes hold the length.
-        hash.update(u16::try_from(issuer.len()).unwrap_or(u16::MAX).to_be_bytes());
+        let [high, low] = u16::try_from(issuer.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let mut hash = Sha256::new();
+        hash.update([selector as u8, high, low]);
         hash.update(issuer);
         hash.update(value.as_bytes());
         let digest = hash.finalize();

@@ -122,6 +122,18 @@ impl<P: Primitives> FrontFilter<P> {
         self.set.with(|set| set.answering.read(|filter| filter.bits.check(key)))
     }
 
+    /// Hands over the place of each of `keys` that may have been inserted. Takes the lock once, so `keys` are to be few.
+    ///
+    /// # Errors
+    /// As [`Self::maybe`].
+    pub fn maybes_among(&self, keys: &[Key], mut each: impl FnMut(usize)) -> Result<(), Poisoned> {
+        self.set.with(|set| {
+            set.answering.read(|filter| {
+                keys.iter().enumerate().filter(|(_, key)| filter.bits.check(key)).for_each(|(at, _)| each(at));
+            })
+        })
+    }
+
     /// Inserts `keys` into every filter of the set. To be called after they are stored and before they are
     /// acknowledged.
     ///

@@ -205,6 +205,22 @@ impl State {
         Ok(true)
     }
 
+    /// Hands over the place of each of `keys` that the front filter does not know to be good. No I/O.
+    pub(super) fn maybes_among(&self, keys: &[Key], mut each: impl FnMut(usize)) -> Result<(), Unavailable> {
+        if !self.settings.filter_on {
+            (0..keys.len()).for_each(each);
+            return Ok(());
+        }
+        let mut maybes = 0;
+        let count = |at| {
+            maybes += 1;
+            each(at);
+        };
+        self.front.maybes_among(keys, count).map_err(|_| Unavailable::Poisoned)?;
+        self.surely_good.fetch_add(keys.len() as u64 - maybes, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The verdict from overlay and index. Blocks on I/O.
     pub(super) fn read(&self, key: &Key) -> Result<Verdict, Unavailable> {
         self.maybes.fetch_add(1, Ordering::Relaxed);

@@ -143,7 +143,7 @@ pub(crate) async fn one(
 /// One verdict as an answer, timed and counted; `headers` are empty.
 fn respond(http: &Http, started: Instant, answer: &Answer, headers: HeaderMap) -> Response {
     http.metrics.checks.api.duration.record(started.elapsed().as_secs_f64());
-    answer.count(http);
+    Answer::count(std::slice::from_ref(answer), http);
     with_headers(answer.body(), headers)
 }
 

@@ -27,6 +27,9 @@ use crate::wire::{CheckAnswers, CheckBody};
 /// Ids read between two yields to other requests.
 const IDS_PER_TURN: usize = 256;
 
+/// Bytes of a usual element, a UUID in quotes and a comma: room for so many is made at once.
+const ELEMENT_BYTES_USUAL: usize = 39;
+
 /// Tokens verified between two yields to other requests; a signature costs up to a hundred times what an id does.
 const TOKENS_PER_TURN: usize = 8;
 
@@ -173,20 +176,27 @@ impl Many {
 
     /// All verdicts, in order, or none.
     async fn answers(self, http: &Http) -> Result<Vec<Answer>, ApiError> {
-        let mut verdicts = http.denylist.check_many(&self.keys).await?.into_iter();
+        let mut revoked = http.denylist.check_many(&self.keys).await?.into_iter().peekable();
         let mut answers = Vec::with_capacity(self.places.len());
+        let mut keys = 0..;
         for place in self.places {
-            let answer = match place {
-                // A verdict that is missing is a doubt like any other (promise 3).
-                Place::Key(judged) => Answer::new(verdicts.next().ok_or(Unavailable::Index)?, judged),
+            answers.push(match place {
+                Place::Key(judged) => {
+                    let at = keys.next();
+                    match revoked.next_if(|(key, _)| Some(*key) == at) {
+                        Some((_, entry)) => Answer::Revoked(entry.into(), judged),
+                        None => Answer::Good(judged),
+                    }
+                }
                 Place::NoKey(judged) => Answer::new(no_entry(http)?, judged),
                 Place::Unverifiable => Answer::Unverifiable,
-            };
-            answers.push(answer);
+            });
         }
-        for answer in &answers {
-            answer.count(http);
+        // An entry that found no place is a doubt like any other (promise 3).
+        if revoked.next().is_some() {
+            return Err(Unavailable::Index.into());
         }
+        Answer::count(&answers, http);
         Ok(answers)
     }
 
@@ -207,7 +217,8 @@ impl Many {
 
 /// The elements of an array, unread; at least one and at most `max`.
 fn elements<'a>(name: &'static str, array: &'a RawValue, max: usize) -> Result<Vec<&'a RawValue>, ApiError> {
-    struct Capped(usize);
+    /// Most elements, and how many to expect.
+    struct Capped(usize, usize);
     impl<'de> Visitor<'de> for Capped {
         type Value = Vec<&'de RawValue>;
 
@@ -231,8 +242,9 @@ fn elements<'a>(name: &'static str, array: &'a RawValue, max: usize) -> Result<V
     }
     // The text is valid JSON and an array, so all that can be wrong with it is its length.
     let beyond = || ApiError::beyond(name, max as u64, format!("`{name}` has more than {max} elements, the limit"));
-    let elements =
-        serde_json::Deserializer::from_str(array.get()).deserialize_seq(Capped(max)).map_err(|_| beyond())?;
+    let expected = max.min(array.get().len() / ELEMENT_BYTES_USUAL + 1);
+    let mut json = serde_json::Deserializer::from_str(array.get());
+    let elements = json.deserialize_seq(Capped(max, expected)).map_err(|_| beyond())?;
     if elements.is_empty() {
         return Err(ApiError::invalid(name, format!("`{name}` is empty; it must have 1 to {max} elements")));
     }

@@ -13,8 +13,8 @@ use crate::wire::CheckAnswer;
 pub(crate) enum Answer {
     /// Not revoked, as far as was judged.
     Good(Judged),
-    /// Revoked by an entry.
-    Revoked(Revoked, Judged),
+    /// Revoked by an entry. Few are, and the others should not be larger for it.
+    Revoked(Box<Revoked>, Judged),
     /// A raw token that proves nothing reads as revoked (promise 3).
     Unverifiable,
 }
@@ -23,19 +23,30 @@ impl Answer {
     pub(crate) fn new(verdict: Verdict, judged: Judged) -> Self {
         match verdict {
             Verdict::Good => Self::Good(judged),
-            Verdict::Revoked(revoked) => Self::Revoked(revoked, judged),
+            Verdict::Revoked(revoked) => Self::Revoked(revoked.into(), judged),
         }
     }
 
-    pub(crate) fn count(&self, http: &Http) {
-        let (of_result, judged) = match self {
-            Self::Good(judged) => (&http.metrics.checks.api.good, Some(judged)),
-            Self::Revoked(_, judged) => (&http.metrics.checks.api.revoked, Some(judged)),
-            Self::Unverifiable => (&http.metrics.checks.api.revoked, None),
-        };
-        of_result.increment(1);
-        if judged.is_some_and(|judged| judged.is_partial()) {
-            http.metrics.checks.partial.increment(1);
+    /// Counts the answers to one request.
+    pub(crate) fn count(answers: &[Self], http: &Http) {
+        let (mut good, mut partial) = (0, 0);
+        for answer in answers {
+            let judged = match answer {
+                Self::Good(judged) => {
+                    good += 1;
+                    judged
+                }
+                Self::Revoked(_, judged) => judged,
+                Self::Unverifiable => continue,
+            };
+            partial += u64::from(judged.is_partial());
+        }
+        let checks = &http.metrics.checks;
+        let revoked = answers.len() as u64 - good;
+        for (counter, count) in [(&checks.api.good, good), (&checks.api.revoked, revoked), (&checks.partial, partial)] {
+            if count > 0 {
+                counter.increment(count);
+            }
         }
     }
 
@@ -110,7 +121,7 @@ mod tests {
             ends_at: NumericDate(9),
             reason: Some(Reason::parse("a\"b").unwrap()),
         };
-        let body = Answer::Revoked(revoked, Judged::default().and(Selector::Jti).and(Selector::Sub)).body();
+        let body = Answer::Revoked(revoked.into(), Judged::default().and(Selector::Jti).and(Selector::Sub)).body();
         let expected = r#"{"revoked":true,"by":"jti","reason":"a\"b","revoked_at":5,"judged":["jti","sub"]}"#;
         assert_eq!(body, expected.as_bytes());
         assert_eq!(Answer::Unverifiable.body(), &br#"{"revoked":true,"by":"unverifiable","judged":[]}"#[..]);

@@ -126,6 +126,11 @@ pub(crate) fn whole_date(name: &'static str, text: &str) -> Result<NumericDate, 
 /// # Errors
 /// [`ApiError::Invalid`] for any other value, and for a string that is no Unicode text (lone surrogates).
 pub(crate) fn text_of<'a>(name: &'static str, value: &'a RawValue) -> Result<Cow<'a, str>, ApiError> {
+    // What is valid JSON in quotes and without an escape stands for itself.
+    let quoted = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    if let Some(text) = quoted.filter(|text| !text.as_bytes().contains(&b'\\')) {
+        return Ok(Cow::Borrowed(text));
+    }
     serde_json::from_str::<Text<'a>>(value.get())
         .map(|text| text.0)
         .map_err(|_| ApiError::invalid(name, format!("`{name}` must be a string of Unicode characters")))
