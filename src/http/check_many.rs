@@ -227,7 +227,7 @@ fn elements<'a>(name: &'static str, array: &'a RawValue, max: usize) -> Result<V
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-            let mut elements = Vec::new();
+            let mut elements = Vec::with_capacity(self.1);
             while let Some(element) = sequence.next_element()? {
                 if elements.len() == self.0 {
                     return Err(A::Error::custom("too many"));
