@@ -9,6 +9,7 @@
 //! section 6.1), so nothing behind it is ever taken for a request.
 
 mod activity;
+mod answer;
 mod bind;
 mod body;
 mod protocol;
@@ -59,7 +60,8 @@ pub struct ConnectionLimits {
     pub body_timeout: Duration,
     /// Longest time that a connection may lie open between requests.
     pub idle_timeout: Duration,
-    /// Longest time that an answer may wait for the client to take some of it.
+    /// Longest time that answers may wait for the client to take some of them. Over HTTP/2 a connection holds at most as
+    /// many answers in memory as it may open streams, 128.
     pub write_timeout: Duration,
     /// Longest time for requests under way to finish when the server stops.
     pub grace: Duration,
@@ -107,7 +109,7 @@ pub struct Served {
 /// it has begun, and cuts those that take longer than `limits.grace`.
 ///
 /// `service` is cloned for each connection, and must bound the time it takes to answer: only reading and writing are
-/// timed here.
+/// timed here. Bodies of its answers are taken to be there: one that is still being made counts as not taken.
 pub async fn serve<S, F, B>(
     listeners: Vec<Bound>,
     service: S,

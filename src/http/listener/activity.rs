@@ -24,6 +24,10 @@ pub(super) struct Activity {
     begun: AtomicU32,
     /// Requests answered by the service, or given up.
     ended: AtomicU32,
+    /// Answers, and pieces of them, that the client has not taken yet.
+    under_way: AtomicU32,
+    /// Times that the client took some of an answer.
+    taken: AtomicU32,
     is_h2: AtomicBool,
 }
 
@@ -38,14 +42,16 @@ pub(super) enum State {
     Idle,
     /// The client does not take what we send.
     Blocked,
+    /// Answers wait for the client's windows (HTTP/2).
+    Untaken,
 }
 
 /// A state, and the counters that show whether it is still the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) state: State,
-    begun: u32,
-    writes: u32,
+    /// Moves when the state has been left in between.
+    progress: (u32, u32),
 }
 
 impl Activity {
@@ -60,19 +66,40 @@ impl Activity {
         self.ended.fetch_add(1, Relaxed);
     }
 
+    /// An answer, or a piece of one, is there for the client to take.
+    pub(super) fn begin_answer(&self) {
+        self.under_way.fetch_add(1, Relaxed);
+    }
+
+    /// It has been taken, or never will be.
+    pub(super) fn end_answer(&self) {
+        self.under_way.fetch_sub(1, Relaxed);
+    }
+
+    /// The client has taken some of an answer.
+    pub(super) fn note_taken(&self) {
+        self.taken.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         let begun = self.begun.load(Relaxed);
         let state = self.state(begun);
-        // Pings are written on idle connections, ours and the answers to the client's, and must not keep them open. The
-        // price: an HTTP/2 client has no longer than the idle limit for taking an answer.
-        let is_idle_h2 = state == State::Idle && self.is_h2.load(Relaxed);
-        let writes = if is_idle_h2 { 0 } else { self.writes.load(Relaxed) };
-        Snapshot { state, begun, writes }
+        let progress = match state {
+            // Whatever else such a client asks, sends or is sent (pings), it has answers to take.
+            State::Untaken => (0, self.taken.load(Relaxed)),
+            // Pings are written on idle connections, ours and the answers to the client's, and must not keep them open.
+            State::Idle if self.is_h2.load(Relaxed) => (begun, 0),
+            State::Head | State::Busy | State::Idle | State::Blocked => (begun, self.writes.load(Relaxed)),
+        };
+        Snapshot { state, progress }
     }
 
     fn state(&self, begun: u32) -> State {
         if self.write_blocked.load(Relaxed) {
             return State::Blocked;
+        }
+        if self.under_way.load(Relaxed) > 0 {
+            return State::Untaken;
         }
         if begun != self.ended.load(Relaxed) {
             return State::Busy;
@@ -158,6 +185,23 @@ mod tests {
         activity.note_write(&Poll::<io::Result<usize>>::Pending);
         assert_eq!(activity.snapshot().state, State::Blocked);
         activity.note_write(&Poll::Ready(Ok(1)));
+        assert_eq!(activity.snapshot().state, State::Busy);
+    }
+
+    #[test]
+    fn answers_are_untaken_until_the_client_takes_some_whatever_else_it_asks() {
+        let activity = Activity::default();
+        activity.begin_request();
+        activity.begin_answer();
+        activity.end_request();
+        let before = activity.snapshot();
+        assert_eq!(before.state, State::Untaken);
+        activity.note_write(&Poll::Ready(Ok(8)));
+        activity.begin_request();
+        assert_eq!(activity.snapshot(), before);
+        activity.note_taken();
+        assert_ne!(activity.snapshot(), before);
+        activity.end_answer();
         assert_eq!(activity.snapshot().state, State::Busy);
     }
 }

@@ -11,7 +11,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 const HEADERS_MAX: usize = 100;
 /// Longest list of header fields of a request over HTTP/2, in bytes (RFC 9113 section 6.5.2).
 const H2_HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
-/// Most requests at once over one HTTP/2 connection.
+/// Most requests at once over one HTTP/2 connection, and so most answers that it holds in memory: a stream is open until
+/// its answer has been taken.
 const H2_STREAMS_MAX: u32 = 128;
 /// Most streams that a client may open and reset before anybody looked at them (CVE-2023-44487).
 const H2_PENDING_RESETS_MAX: usize = 20;

@@ -104,7 +104,7 @@ impl Registry {
             State::Head => Some(self.limits.header_timeout),
             State::Idle if told_to_finish => Some(self.limits.header_timeout),
             State::Idle => Some(self.limits.idle_timeout),
-            State::Blocked => Some(self.limits.write_timeout),
+            State::Blocked | State::Untaken => Some(self.limits.write_timeout),
             State::Busy => None,
         }
     }

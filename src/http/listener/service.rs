@@ -1,4 +1,4 @@
-//! Hands the requests of one connection to the service, and notes when they begin and end.
+//! Hands the requests of one connection to the service, and notes when they begin and when they are answered.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::Peer;
 use super::activity::Activity;
+use super::answer::AnswerBody;
 use super::body::TimedBody;
 
 /// The service as one connection sees it.
@@ -39,26 +40,35 @@ where
     S: Fn(Peer, Request<Body>) -> F,
     F: Future<Output = Response<B>>,
 {
-    type Response = Response<B>;
+    type Response = Response<AnswerBody<B>>;
     type Error = Infallible;
     type Future = Answering<F>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let request = request.map(|body| self.timed(body));
         self.activity.begin_request();
-        let begun = Begun { activity: Arc::clone(&self.activity) };
-        Answering { answer: (self.service)(self.peer, request), begun: Some(begun) }
+        let begun = Begun { activity: Arc::clone(&self.activity), is_open: true };
+        Answering { answer: (self.service)(self.peer, request), begun }
     }
 }
 
 /// A request that has begun; ended when dropped, so also when the connection goes before the answer comes.
 struct Begun {
     activity: Arc<Activity>,
+    is_open: bool,
+}
+
+impl Begun {
+    fn end(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            self.activity.end_request();
+        }
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.activity.end_request();
+        self.end();
     }
 }
 
@@ -67,17 +77,18 @@ pin_project! {
     pub(super) struct Answering<F> {
         #[pin]
         answer: F,
-        begun: Option<Begun>,
+        begun: Begun,
     }
 }
 
-impl<F: Future> Future for Answering<F> {
-    type Output = Result<F::Output, Infallible>;
+impl<F: Future<Output = Response<B>>, B> Future for Answering<F> {
+    type Output = Result<Response<AnswerBody<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = std::task::ready!(this.answer.poll(cx));
-        *this.begun = None;
+        let answer = answer.map(|body| AnswerBody::new(body, Arc::clone(&this.begun.activity)));
+        this.begun.end();
         Poll::Ready(Ok(answer))
     }
 }

@@ -3,23 +3,38 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{ConnectionLimits, LONG, SHORT, Server, patient};
+use super::{ConnectionLimits, LARGE_BYTES, LONG, SHORT, Server, patient};
 
 async fn connect(server: &Server) -> (SendRequest<Body>, JoinHandle<hyper::Result<()>>) {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// A client that takes `window` bytes of each answer and no more, and proves by pings that it is there.
+async fn connect_taking(server: &Server, window: u32) -> (SendRequest<Body>, JoinHandle<hyper::Result<()>>) {
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(window)
+        .keep_alive_interval(SHORT / 10)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
     (sender, tokio::spawn(connection))
 }
 
@@ -74,6 +89,50 @@ async fn a_stalled_body_is_408_and_the_other_streams_go_on() {
     let stalled = Request::post("http://x/length").body(Body::new(Stalled)).unwrap();
     assert_eq!(sender.send_request(stalled).await.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
     assert_eq!(sender.send_request(get("/")).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_never_taken_ends_the_connection_whatever_else_the_client_says() {
+    let server = Server::start(ConnectionLimits { write_timeout: SHORT * 3, ..patient() }).await;
+    for (window, path) in [(0, "/"), (1, "/"), (64 * 1024, "/large")] {
+        let (mut sender, closed) = connect_taking(&server, window).await;
+        let begun = Instant::now();
+        let answer = sender.send_request(get(path)).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let _ended = timeout(LONG / 2, closed).await.expect("not closed");
+        assert!(begun.elapsed() >= SHORT * 3, "{window}: {:?}", begun.elapsed());
+        drop(answer);
+    }
+    server.until_metric("revokd_connections_timed_out_total", 3.0).await;
+}
+
+#[tokio::test]
+async fn a_large_answer_that_is_taken_slowly_goes_on() {
+    let server = Server::start(ConnectionLimits { write_timeout: SHORT * 2, ..patient() }).await;
+    let (mut sender, _connection) = connect_taking(&server, 8 * 1024 * 1024).await;
+    let mut body = sender.send_request(get("/large")).await.unwrap().into_body();
+    let (mut bytes, mut rested) = (0, 0);
+    while let Some(frame) = body.frame().await {
+        bytes += frame.unwrap().into_data().unwrap().len();
+        if bytes / (4 * 1024 * 1024) > rested {
+            rested += 1;
+            tokio::time::sleep(SHORT / 2).await;
+        }
+    }
+    assert_eq!(bytes, LARGE_BYTES);
+}
+
+/// The bound on what a connection's answers hold in memory: the streams it may open, an answer each.
+#[tokio::test]
+async fn a_connection_holds_no_more_answers_than_it_may_open_streams() {
+    let server = Server::start(ConnectionLimits { write_timeout: SHORT * 3, ..patient() }).await;
+    server.gate.open.add_permits(200);
+    let (sender, closed) = connect_taking(&server, 0).await;
+    let asking: Vec<_> = (0..200).map(|_| tokio::spawn(sender.clone().send_request(get("/gate")))).collect();
+    server.until_waiting(128).await;
+    let _ended = timeout(LONG / 2, closed).await.expect("not closed");
+    assert_eq!(server.gate.come.load(Ordering::SeqCst), 128);
+    drop(asking);
 }
 
 #[tokio::test]
