@@ -16,6 +16,9 @@ pub enum IssuerError {
     Unknown,
 }
 
+/// The config key of the lifetime of issuers that have none of their own.
+pub const LIFETIME_MAX: &str = "tokens.lifetime_max_s";
+
 /// What may differ between issuers in judging what callers assert.
 #[derive(Debug, Clone)]
 pub struct IssuerLimits {
@@ -23,6 +26,8 @@ pub struct IssuerLimits {
     pub issuer: Issuer<'static>,
     /// Longest lifetime that a caller may assert without a verified token, seconds.
     pub lifetime_max_s: i64,
+    /// The config key that says so.
+    pub lifetime_max_name: &'static str,
     /// Largest leeway and clock error of any validator of this issuer's tokens, seconds.
     pub leeway_s: i64,
 }
@@ -38,7 +43,7 @@ impl Issuers {
     /// A server without `[[issuers]]`: one nameless issuer.
     #[must_use]
     pub fn nameless(lifetime_max_s: i64, leeway_s: i64) -> Self {
-        let only = IssuerLimits { issuer: Issuer::NAMELESS, lifetime_max_s, leeway_s };
+        let only = IssuerLimits { issuer: Issuer::NAMELESS, lifetime_max_s, lifetime_max_name: LIFETIME_MAX, leeway_s };
         Self { list: vec![only], nameless: true }
     }
 
@@ -85,6 +90,7 @@ mod tests {
         let limits = |name: &&'static str| IssuerLimits {
             issuer: Issuer::parse(*name).unwrap(),
             lifetime_max_s: 1,
+            lifetime_max_name: LIFETIME_MAX,
             leeway_s: 1,
         };
         Issuers::named(names.iter().map(limits).collect()).unwrap()

@@ -12,7 +12,7 @@ use crate::denylist::{Settings, ShareLimits, Sources};
 use crate::http::HttpSettings;
 use crate::http::listener::ConnectionLimits;
 use crate::index::{Index, IndexError};
-use crate::issuers::{IssuerLimits, Issuers};
+use crate::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use crate::journal::{self, StoreDir};
 use crate::token::Issuer;
 use crate::verifier::SettingsError;
@@ -51,9 +51,12 @@ pub(super) fn issuers(config: &Config) -> Result<Issuers, AppError> {
     let limits = |settings: &crate::verifier::IssuerSettings| {
         let issuer = Issuer::parse(settings.iss.clone())
             .map_err(|error| SettingsError::Issuer { iss: settings.iss.clone(), fault: error.to_string() })?;
+        let own = settings.lifetime_max_s.map(|lifetime_max_s| (lifetime_max_s, "issuers[].lifetime_max_s"));
+        let (lifetime_max_s, lifetime_max_name) = own.unwrap_or((tokens.lifetime_max_s, LIFETIME_MAX));
         Ok(IssuerLimits {
             issuer,
-            lifetime_max_s: settings.lifetime_max_s.unwrap_or(tokens.lifetime_max_s),
+            lifetime_max_s,
+            lifetime_max_name,
             leeway_s: settings.leeway_s.unwrap_or(tokens.leeway_s),
         })
     };
@@ -107,4 +110,23 @@ pub(super) fn sources<'a>(
         ..journal::Options::default()
     };
     Sources { disk, journal, index_path, open_index }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+
+    #[test]
+    fn the_limit_of_a_lifetime_is_named_where_it_is_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.toml");
+        let toml = "[[issuers]]\niss = \"a\"\nlifetime_max_s = 60\n[[issuers]]\niss = \"b\"\n";
+        std::fs::write(&file, toml).unwrap();
+        let loaded = Loaded::load(&config::Sources::new(Some(&file), [], &[])).unwrap();
+        let issuers = issuers(&loaded.config).unwrap();
+        let limits = |name| issuers.resolve(Some(name)).unwrap();
+        assert_eq!((limits("a").lifetime_max_s, limits("a").lifetime_max_name), (60, "issuers[].lifetime_max_s"));
+        assert_eq!(limits("b").lifetime_max_name, "tokens.lifetime_max_s");
+    }
 }

@@ -157,12 +157,12 @@ impl<'a> Group<'a> {
     /// What a caller merely asserts is limited; what a signature proves may live longer, or it could not be revoked in
     /// an incident. Judged by `latest`: a clock in doubt must not refuse honest tokens.
     fn lifetime_refused(&self, exp: NumericDate, proof: Proof, issuer: &IssuerLimits) -> Option<Refusal> {
-        let limit_s = match proof {
-            Proof::Asserted => issuer.lifetime_max_s,
-            Proof::Verified { .. } => VERIFIED_LIFETIME_MAX_S,
+        let (name, limit_s) = match proof {
+            Proof::Asserted => (issuer.lifetime_max_name, issuer.lifetime_max_s),
+            Proof::Verified { .. } => ("for verified tokens", VERIFIED_LIFETIME_MAX_S),
         };
         let lifetime_s = exp.since(self.now.latest);
-        (lifetime_s > limit_s).then_some(Refusal::LifetimeTooLong { lifetime_s, limit_s })
+        (lifetime_s > limit_s).then_some(Refusal::LifetimeTooLong { lifetime_s, name, limit_s })
     }
 
     /// A verified token that lives longer than its issuer's limit raises how long that issuer's cutoffs are kept

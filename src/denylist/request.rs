@@ -44,11 +44,13 @@ pub enum Outcome {
 /// The limit that a well-formed request passed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The asserted `exp` lies too far ahead. 422.
-    #[error("`exp` lies {lifetime_s} s ahead; the limit tokens.lifetime_max_s is {limit_s} s")]
+    /// The `exp` lies too far ahead. 422.
+    #[error("`exp` lies {lifetime_s} s ahead; the limit {name} is {limit_s} s")]
     LifetimeTooLong {
         /// Asked, seconds.
         lifetime_s: i64,
+        /// The config key of the limit, or whose it is.
+        name: &'static str,
         /// Allowed, seconds.
         limit_s: i64,
     },

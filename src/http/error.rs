@@ -237,7 +237,7 @@ mod tests {
     fn full_is_507_and_too_long_a_lifetime_names_exp_and_its_limit() {
         let full = ApiError::from(Refusal::Full { what: "the key", name: "limits.x", limit: 5 });
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
-        let long = ApiError::from(Refusal::LifetimeTooLong { lifetime_s: 10, limit_s: 5 });
+        let long = ApiError::from(Refusal::LifetimeTooLong { lifetime_s: 10, name: "x", limit_s: 5 });
         assert_eq!((long.status().as_u16(), long.field().as_deref(), long.limit()), (422, Some("exp"), Some(5)));
     }
 }

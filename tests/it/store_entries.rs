@@ -3,6 +3,7 @@
 use revokd::clock::NumericDate;
 use revokd::denylist::{ListFilter, Outcome, Refusal};
 use revokd::event::Origin;
+use revokd::issuers::LIFETIME_MAX;
 use revokd::token::{Issuer, Subject};
 
 use super::support::{LEEWAY_S, LIFETIME_MAX_S, START, Store, request, request_of, settings};
@@ -97,7 +98,7 @@ fn a_filter_that_lies_costs_a_read_and_no_answer() {
 fn an_asserted_exp_beyond_the_limit_is_refused_and_not_clipped() {
     let store = Store::new();
     let beyond = store.revoke("a", START.plus(LIFETIME_MAX_S + 1));
-    let refusal = Refusal::LifetimeTooLong { lifetime_s: LIFETIME_MAX_S + 1, limit_s: LIFETIME_MAX_S };
+    let refusal = Refusal::LifetimeTooLong { lifetime_s: LIFETIME_MAX_S + 1, name: LIFETIME_MAX, limit_s: LIFETIME_MAX_S };
     assert_eq!(beyond, Outcome::Refused(refusal));
     assert!(!store.is_revoked("a"));
     stored(&store.revoke("b", START.plus(LIFETIME_MAX_S)));
@@ -115,7 +116,8 @@ fn a_verified_token_may_live_ten_years_and_raises_its_issuers_lifetime() {
     store.restart();
     assert!(store.is_revoked("a"));
     verified.revocation.exp = START.plus(12 * 365 * DAY);
-    assert!(matches!(store.try_revoke_all(vec![verified]).unwrap()[0], Outcome::Refused(_)));
+    let Outcome::Refused(refusal) = store.try_revoke_all(vec![verified]).unwrap().remove(0) else { panic!("stored") };
+    assert!(refusal.to_string().contains("the limit for verified tokens is 316224000 s"), "{refusal}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use revokd::denylist::{
 };
 use revokd::event::Origin;
 use revokd::index::Index;
-use revokd::issuers::{IssuerLimits, Issuers};
+use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::{self, Disk};
 use revokd::metrics::Metrics;
 use revokd::revocation::{Reason, Revocation, Unavailable, Verdict};
@@ -240,6 +240,7 @@ pub fn named_issuers(names: &[&str]) -> Issuers {
     let limits = |name: &&str| IssuerLimits {
         issuer: Issuer::parse((*name).to_owned()).unwrap(),
         lifetime_max_s: LIFETIME_MAX_S,
+        lifetime_max_name: LIFETIME_MAX,
         leeway_s: LEEWAY_S,
     };
     Issuers::named(names.iter().map(limits).collect()).unwrap()

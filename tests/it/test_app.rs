@@ -13,7 +13,7 @@ use revokd::event::Change;
 use revokd::http::listener::Peer;
 use revokd::http::{Door, Http, HttpSettings};
 use revokd::index::Index;
-use revokd::issuers::{IssuerLimits, Issuers};
+use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::StoreDir;
 use revokd::keys::{Scope, Scopes, generate};
 use revokd::metrics::Metrics;
@@ -69,6 +69,7 @@ impl TestApp {
         let limits = |name: &&str| IssuerLimits {
             issuer: Issuer::parse((*name).to_owned()).unwrap(),
             lifetime_max_s: LIFETIME_MAX_S,
+            lifetime_max_name: LIFETIME_MAX,
             leeway_s: LEEWAY_S,
         };
         let list = Issuers::named(issuers.iter().map(limits).collect());
