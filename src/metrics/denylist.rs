@@ -112,7 +112,7 @@ pub struct PurgeMetrics {
     pub duration: Histogram,
     /// When the last good run ended, as the clock had it: seconds since 1970.
     pub last_success_timestamp: Gauge,
-    /// Seconds since the last good run ended, by the boot clock.
+    /// Seconds since the last good run ended, by the clock's `earliest`.
     pub age: Gauge,
 }
 
@@ -129,7 +129,11 @@ impl PurgeMetrics {
                 "revokd_purge_last_success_timestamp_seconds",
                 "When the last good purge ended, seconds since 1970",
             ),
-            age: gauge("revokd_purge_age_seconds", "Seconds since the last good purge ended, by the boot clock"),
+            age: gauge(
+                "revokd_purge_age_seconds",
+                "Seconds since the last good purge ended, by the clock's earliest time: while the wall clock is doubted, \
+                 the lower of it and the time that goes on by the boot clock",
+            ),
         }
     }
 }
