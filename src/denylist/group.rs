@@ -165,15 +165,19 @@ impl<'a> Group<'a> {
         (lifetime_s > limit_s).then_some(Refusal::LifetimeTooLong { lifetime_s, name, limit_s })
     }
 
-    /// A verified token that lives longer than its issuer's limit raises how long that issuer's cutoffs are kept
-    /// (promise 5).
+    /// A verified token that lives longer than its issuer's limit is counted, and raises how long that issuer's cutoffs
+    /// are kept (promise 5).
     fn note_lifetime(&mut self, event: &Event<'_>, issuer: Issuer<'static>, proof: Proof, lifetime_max_s: i64) {
         let (Proof::Verified { iat: Some(iat) }, Change::Revoked(revocation)) = (proof, &event.change) else {
             return;
         };
         let lifetime_s = revocation.exp.since(iat);
+        if lifetime_s <= lifetime_max_s {
+            return;
+        }
+        self.state.metrics.revocations.overlong.increment(1);
         let known_s = self.raised.get(&issuer).copied().unwrap_or_else(|| self.state.lifetime_of(&issuer));
-        if lifetime_s <= lifetime_max_s.max(known_s) || lifetime_s > VERIFIED_LIFETIME_MAX_S {
+        if lifetime_s <= known_s || lifetime_s > VERIFIED_LIFETIME_MAX_S {
             return;
         }
         tracing::warn!(lifetime_s, lifetime_max_s, "a verified token outlives its issuer's lifetime_max_s");

@@ -71,6 +71,8 @@ pub struct RevocationMetrics {
     cli: Counter,
     /// Live revocations of tokens.
     pub active: Gauge,
+    /// Raw tokens that were verified and live longer than their issuer's `lifetime_max_s`.
+    pub overlong: Counter,
 }
 
 impl RevocationMetrics {
@@ -95,6 +97,11 @@ impl RevocationMetrics {
             api: by(Source::Api),
             cli: by(Source::Cli),
             active: registrar.gauge("revokd_revocations_active", "Entries held, by selector", &[("kind", "jti")]),
+            overlong: registrar.counter(
+                "revokd_tokens_overlong_total",
+                "Verified tokens revoked that live longer than their issuer's lifetime_max_s",
+                &[],
+            ),
         }
     }
 }
