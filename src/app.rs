@@ -180,10 +180,13 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
         served,
     );
     end(denylist, threads).await;
-    let listener::Served { cut } =
+    let listener::Served { cut, went_deaf } =
         served.map_err(|error| AppError::system("go on serving")(io::Error::other(error)))?;
     if cut > 0 {
         tracing::warn!(cut, "connections were cut at the end of the grace period");
+    }
+    if went_deaf {
+        return Err(AppError::system("go on accepting connections")(io::Error::other("an accept loop died")));
     }
     tracing::info!("stopped");
     Ok(purged?)

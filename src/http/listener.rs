@@ -103,9 +103,11 @@ pub fn raise_open_files_limit() -> u64 {
 pub struct Served {
     /// Connections that were still busy at the end of the grace period, and were cut.
     pub cut: usize,
+    /// Whether an accept loop died, which stopped the server.
+    pub went_deaf: bool,
 }
 
-/// Serves until `stop` reaches [`Phase::Closing`]; then closes the listeners, lets every connection finish the requests
+/// Serves until `stop` reaches [`Phase::Closing`], which it begins itself if an accept loop dies; then closes the listeners, lets every connection finish the requests
 /// it has begun, and cuts those that take longer than `limits.grace`.
 ///
 /// `service` is cloned for each connection, and must bound the time it takes to answer: only reading and writing are
@@ -131,8 +133,15 @@ where
         accepting.spawn(Arc::clone(&server).accept_until_closing(listener, stop.clone()));
     }
     let mut supervision = pin!(server.supervise());
+    let mut went_deaf = false;
     tokio::select! {
         never = &mut supervision => match never {},
+        // A loop that ends well ends because of the stop.
+        Some(Err(panic)) = accepting.join_next() => {
+            tracing::error!(%panic, "a listener accepts no more connections: stopping");
+            went_deaf = true;
+            stop.advance(Phase::Closing);
+        }
         () = stop.reached(Phase::Closing) => {}
     }
     while accepting.join_next().await.is_some() {}
@@ -148,7 +157,7 @@ where
     if cut > 0 {
         tracing::warn!(cut, grace_ms = grace.as_millis(), "connections were still busy after the grace period");
     }
-    Served { cut }
+    Served { cut, went_deaf }
 }
 
 /// What all connections share.

@@ -148,9 +148,9 @@ async fn a_revoke_that_may_not_be_durable_is_503() {
 
 #[tokio::test]
 async fn a_verified_token_that_outlives_the_limit_is_stored_and_counted() {
-    let app = TestApp::with(HttpSettings::default(), &["https://a"]);
+    let app = TestApp::with(HttpSettings::default(), &[ISS]);
     for (jti, lifetime_s) in [("a", LIFETIME_MAX_S), ("b", LIFETIME_MAX_S + 1), ("c", LIFETIME_MAX_S + 1)] {
-        let claims = json!({"iss": "https://a", "jti": jti, "iat": START.0, "exp": START.0 + lifetime_s});
+        let claims = json!({"iss": ISS, "jti": jti, "iat": START.0, "exp": START.0 + lifetime_s});
         app.post_json("/revoke", &json!({"token": token(&claims)})).await.ok();
     }
     assert_eq!(app.metric("revokd_tokens_overlong_total").await, 2);

@@ -3,9 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use metrics::{Counter, CounterFn};
+use revokd::http::listener::{Address, Bound, serve};
+use revokd::metrics::ConnectionMetrics;
+use revokd::shutdown::{Phase, Stop};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::{ConnectionLimits, SHORT, Server, patient};
+use super::{ConnectionLimits, Gate, LONG, SHORT, Server, patient, service};
 
 #[tokio::test]
 async fn a_request_under_way_is_answered_and_new_connections_are_refused() {
@@ -61,4 +67,28 @@ async fn a_stop_before_the_first_connection_ends_at_once() {
     let address = server.address;
     assert_eq!(server.stop().await.cut, 0);
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Panics where a connection is counted: in the accept loop.
+struct Panics;
+
+impl CounterFn for Panics {
+    fn increment(&self, _: u64) {
+        panic!("on purpose");
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+#[tokio::test]
+async fn a_listener_that_dies_stops_the_server_rather_than_leaving_it_deaf() {
+    let bound = Bound::bind(&Address::Tcp("127.0.0.1:0".to_owned())).await.unwrap();
+    let address = bound.tcp_address().unwrap();
+    let metrics = ConnectionMetrics { accepted: Counter::from_arc(Arc::new(Panics)), ..ConnectionMetrics::default() };
+    let gate = Gate { open: Arc::new(Semaphore::new(0)), come: Arc::default() };
+    let stop = Stop::new();
+    let served = tokio::spawn(serve(vec![bound], service(gate), patient(), metrics, stop.clone()));
+    let _client = TcpStream::connect(address).await.unwrap();
+    let served = timeout(LONG, served).await.expect("does not stop").unwrap();
+    assert!(served.went_deaf && stop.has_reached(Phase::Closing));
 }
