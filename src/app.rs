@@ -24,7 +24,7 @@ use crate::journal::{LockError, StoreDir};
 use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
 use crate::shutdown::{self, Ended, Phase, Signals, Stop};
-use crate::telemetry::{self, TelemetryError};
+use crate::telemetry::{self, LogGuard, TelemetryError};
 use crate::verifier::{SettingsError, Verifier};
 
 pub use verification::{Progress, VerifyReport, verify};
@@ -103,7 +103,7 @@ pub fn serve(loaded: &Loaded, options: ServeOptions) -> Result<(), AppError> {
     };
     // With log.checks the access lines of checks, which are at debug, are wanted too.
     let level = if log.checks { format!("{},revokd::access=debug", log.level) } else { log.level.clone() };
-    let _log = telemetry::init(&level, format)?;
+    let log = telemetry::init(&level, format)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if loaded.config.server.worker_threads > 0 {
         runtime.worker_threads(loaded.config.server.worker_threads);
@@ -113,7 +113,7 @@ pub fn serve(loaded: &Loaded, options: ServeOptions) -> Result<(), AppError> {
         let stop = Stop::new();
         let signals = Signals::install().map_err(AppError::system("listen for signals"))?;
         let drain_delay = Duration::from_millis(loaded.config.server.drain_delay_ms);
-        Ok(shutdown::supervise(run(loaded, options, &stop), &stop, signals, drain_delay).await)
+        Ok(shutdown::supervise(run(loaded, options, &log, &stop), &stop, signals, drain_delay).await)
     });
     match ended {
         Ok(Ended::Finished(result)) => result,
@@ -123,7 +123,7 @@ pub fn serve(loaded: &Loaded, options: ServeOptions) -> Result<(), AppError> {
     }
 }
 
-async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), AppError> {
+async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop) -> Result<(), AppError> {
     let config = &loaded.config;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "{}", loaded.describe());
     let metrics = Metrics::new();
@@ -162,7 +162,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, stop: &Stop) -> Result<(), 
         readiness.set(condition, true);
     }
     tracing::info!(entries = denylist.status().records, "ready");
-    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads);
+    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads, log);
     let not_ready = async {
         stop.reached(Phase::NotReady).await;
         readiness.set(Condition::Running, false);

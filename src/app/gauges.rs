@@ -5,9 +5,16 @@ use std::thread::JoinHandle;
 use crate::denylist::{Denylist, Status};
 use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
+use crate::telemetry::LogGuard;
 
 /// Brings gauges and readiness up to date.
-pub(super) fn refresh(denylist: &Denylist, metrics: &Metrics, readiness: &Readiness, threads: &[JoinHandle<()>]) {
+pub(super) fn refresh(
+    denylist: &Denylist,
+    metrics: &Metrics,
+    readiness: &Readiness,
+    threads: &[JoinHandle<()>],
+    log: &LogGuard,
+) {
     let status = denylist.status();
     let alive = threads.iter().all(|thread| !thread.is_finished());
     readiness.set(Condition::Writable, alive && status.writes.is_ok() && !status.index_failed);
@@ -17,6 +24,7 @@ pub(super) fn refresh(denylist: &Denylist, metrics: &Metrics, readiness: &Readin
         readiness.note("threads", "a thread of the core died; checks go on, writes need a restart");
     }
     set_gauges(&status, metrics);
+    metrics.log_lines_dropped.absolute(log.dropped_lines());
     metrics.filter.ratio_target.set(denylist.false_positive_rate());
     if status.now.doubted {
         readiness.note("clock", "the wall clock is doubted; nothing live ends early, and nobody needs to act");

@@ -44,6 +44,7 @@ mod store_faults;
 mod store_index;
 mod strace;
 mod support;
+mod telemetry;
 mod test_app;
 mod two_servers;
 mod verifier_confusion;

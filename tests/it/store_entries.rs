@@ -98,7 +98,8 @@ fn a_filter_that_lies_costs_a_read_and_no_answer() {
 fn an_asserted_exp_beyond_the_limit_is_refused_and_not_clipped() {
     let store = Store::new();
     let beyond = store.revoke("a", START.plus(LIFETIME_MAX_S + 1));
-    let refusal = Refusal::LifetimeTooLong { lifetime_s: LIFETIME_MAX_S + 1, name: LIFETIME_MAX, limit_s: LIFETIME_MAX_S };
+    let refusal =
+        Refusal::LifetimeTooLong { lifetime_s: LIFETIME_MAX_S + 1, name: LIFETIME_MAX, limit_s: LIFETIME_MAX_S };
     assert_eq!(beyond, Outcome::Refused(refusal));
     assert!(!store.is_revoked("a"));
     stored(&store.revoke("b", START.plus(LIFETIME_MAX_S)));
