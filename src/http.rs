@@ -88,6 +88,9 @@ pub struct HttpSettings {
     pub ndjson_bytes_max: usize,
     /// Longest NDJSON line (`limits.line_bytes_max`).
     pub line_bytes_max: usize,
+    /// Most bytes of bodies held at one moment, all requests together (`limits.bodies_bytes_max`). A tenth is reserved for
+    /// admins, so it must exceed the longest body by more than that.
+    pub bodies_bytes_max: usize,
     /// Most ids of one check (`limits.batch_ids_max`).
     pub batch_ids_max: usize,
     /// Most raw tokens of one check (`limits.batch_tokens_max`).
@@ -109,6 +112,7 @@ impl Default for HttpSettings {
             body_bytes_max: 4 << 20,
             ndjson_bytes_max: 16 << 20,
             line_bytes_max: 64 << 10,
+            bodies_bytes_max: 256 << 20,
             batch_ids_max: 10_000,
             batch_tokens_max: 1_000,
             in_flight_ids_max: 100_000,
@@ -126,7 +130,10 @@ pub struct Http {
     readiness: Readiness,
     metrics: Metrics,
     settings: HttpSettings,
+    /// Ids being checked.
     in_flight: InFlight,
+    /// Bytes of bodies held.
+    bodies: InFlight,
     /// Whoever uses an open route, or checks where checks are keyless.
     anonymous: Caller,
 }
@@ -141,9 +148,10 @@ impl Http {
         metrics: Metrics,
         settings: HttpSettings,
     ) -> Arc<Self> {
-        let in_flight = InFlight::new(settings.in_flight_ids_max);
+        let in_flight = InFlight::new("server.in_flight_ids_max", settings.in_flight_ids_max);
+        let bodies = InFlight::new("limits.bodies_bytes_max", settings.bodies_bytes_max);
         let anonymous = Caller { id: "".into(), scopes: Scopes::of(&[Scope::Check]) };
-        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, anonymous })
+        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, bodies, anonymous })
     }
 }
 

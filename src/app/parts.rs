@@ -33,6 +33,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         body_bytes_max: config.limits.body_bytes_max,
         ndjson_bytes_max: config.limits.ndjson_bytes_max,
         line_bytes_max: config.limits.line_bytes_max,
+        bodies_bytes_max: config.limits.bodies_bytes_max,
         batch_ids_max: config.limits.batch_ids_max,
         batch_tokens_max: config.limits.batch_tokens_max,
         in_flight_ids_max: config.server.in_flight_ids_max,

@@ -63,6 +63,11 @@ pub struct Limits {
     #[config(default = 32_768)]
     pub line_bytes_max: usize,
 
+    /// Most bytes of request bodies held at one moment, all requests together; beyond it a request is answered 503. A tenth
+    /// is reserved for admins; the rest must hold `body_bytes_max` and `ndjson_bytes_max`. 1,024 to 1,099,511,627,776.
+    #[config(default = 268_435_456)]
+    pub bodies_bytes_max: usize,
+
     /// Most ids in one check of many. 1 to 1,000,000.
     #[config(default = 10_000)]
     pub batch_ids_max: usize,

@@ -115,6 +115,7 @@ impl Rules<'_> {
         self.range("limits.body_bytes_max", limits.body_bytes_max, 1_024..=gib);
         self.range("limits.ndjson_bytes_max", limits.ndjson_bytes_max, 1_024..=gib);
         self.range("limits.line_bytes_max", limits.line_bytes_max, 256..=1_048_576);
+        self.range("limits.bodies_bytes_max", limits.bodies_bytes_max, 1_024..=1_024 * gib);
         self.range("limits.batch_ids_max", limits.batch_ids_max, 1..=1_000_000);
         self.range("limits.batch_tokens_max", limits.batch_tokens_max, 1..=100_000);
         self.range("limits.waiting_writes_max", limits.waiting_writes_max, 1..=1_000_000);
@@ -126,6 +127,17 @@ impl Rules<'_> {
             let message =
                 format!("`limits.line_bytes_max` is {line}, more than `limits.ndjson_bytes_max`, which is {body}");
             self.refuse("limits.line_bytes_max", message);
+        }
+        // A tenth is reserved for admins; one body of another caller must fit into the rest.
+        let all = limits.bodies_bytes_max;
+        for (key, bytes) in
+            [("limits.body_bytes_max", limits.body_bytes_max), ("limits.ndjson_bytes_max", limits.ndjson_bytes_max)]
+        {
+            if bytes > all - all / 10 {
+                let message =
+                    format!("`{key}` is {bytes}, more than nine tenths of `limits.bodies_bytes_max`, which is {all}");
+                self.refuse(key, message);
+            }
         }
         // A tenth is reserved for admins; one batch of another caller must fit into the rest.
         let all = server.in_flight_ids_max;

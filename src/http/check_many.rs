@@ -52,7 +52,7 @@ pub(crate) async fn check(
     body: Body,
 ) -> Result<Response, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
-    let body = json_body(&headers, body, http.settings.body_bytes_max).await?;
+    let body = json_body(&http, &caller, &headers, body).await?;
     let members = Members::parse(&body)?;
     let response = if let Some(ids) = members.raw("ids") {
         members.only(&["ids", "iss"])?;

@@ -84,10 +84,12 @@ pub(crate) enum ApiError {
     /// Nothing was written, or nobody knows.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Too many ids are being checked.
-    #[error("too many ids are being checked; the limit server.in_flight_ids_max is {limit}")]
+    /// Too much is under way at this moment.
+    #[error("too much is under way; the limit {name} is {limit}")]
     InFlight {
-        /// Ids that this caller may have in flight together with all others.
+        /// The config key of the limit.
+        name: &'static str,
+        /// How much of it this caller may hold together with all others.
         limit: u64,
     },
     /// One element of a check of many is refused, and with it the request.
@@ -216,7 +218,7 @@ mod tests {
             ApiError::from(Unavailable::Late),
             ApiError::from(WriteError::Failed),
             ApiError::KeysUnavailable,
-            ApiError::InFlight { limit: 1 },
+            ApiError::InFlight { name: "x", limit: 1 },
         ] {
             let response = error.clone().at(3).render("r");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -3,13 +3,17 @@
 mod members;
 mod query;
 
+use std::ops::Deref;
+
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
+use super::Http;
 use super::error::ApiError;
+use super::in_flight::Permit;
+use crate::keys::Caller;
 
 pub(crate) use members::{Members, text_of};
 pub(crate) use query::{Query, percent_decode};
@@ -42,38 +46,74 @@ impl Media {
     }
 }
 
-/// Refuses a body whose declared length is beyond the limit before a byte of it is read.
+/// The declared length of a body, refused before a byte of it is read where it is beyond the limit.
 ///
 /// # Errors
 /// [`ApiError::TooLarge`].
-pub(crate) fn declared_within(headers: &HeaderMap, name: &'static str, limit: u64) -> Result<(), ApiError> {
+pub(crate) fn declared_within(headers: &HeaderMap, name: &'static str, limit: u64) -> Result<u64, ApiError> {
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|bytes| bytes > limit) { Err(ApiError::TooLarge { name, limit }) } else { Ok(()) }
+    let declared = declared.unwrap_or(0);
+    if declared > limit { Err(ApiError::TooLarge { name, limit }) } else { Ok(declared) }
 }
 
-/// The whole body of at most `limit` bytes (`limits.body_bytes_max`).
+/// A whole body, and its place in `limits.bodies_bytes_max`.
+pub(crate) struct Whole<'a> {
+    bytes: Vec<u8>,
+    held: Permit<'a>,
+}
+
+impl Deref for Whole<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The whole body of at most `limits.body_bytes_max`. Its place in the limit on all bodies is taken for as much as is
+/// declared, or as it arrives where nothing is.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] beyond the limit, [`ApiError::Malformed`] where the body ends before its time.
-pub(crate) async fn whole(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+/// [`ApiError::TooLarge`] beyond the limit, [`ApiError::InFlight`] beyond that on all bodies, [`ApiError::Malformed`] where
+/// the body ends before its time.
+pub(crate) async fn whole<'a>(
+    http: &'a Http,
+    caller: &Caller,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Whole<'a>, ApiError> {
     const NAME: &str = "limits.body_bytes_max";
-    declared_within(headers, NAME, limit as u64)?;
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { name: NAME, limit: limit as u64 }),
-        Err(_) => Err(broken_off()),
+    let max = http.settings.body_bytes_max;
+    let limit = max as u64;
+    // Within the limit, which is a usize.
+    let declared = usize::try_from(declared_within(headers, NAME, limit)?).unwrap_or(max);
+    let mut whole = Whole { held: http.bodies.enter(declared, caller)?, bytes: Vec::with_capacity(declared) };
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
+        let read = whole.bytes.len().saturating_add(data.len());
+        if read > max {
+            return Err(ApiError::TooLarge { name: NAME, limit });
+        }
+        whole.held.hold(read.max(declared))?;
+        whole.bytes.extend_from_slice(&data);
     }
+    Ok(whole)
 }
 
 /// The whole JSON body of a request.
 ///
 /// # Errors
 /// As [`whole`], and [`ApiError::MediaType`] for a body that is no JSON by its media type.
-pub(crate) async fn json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn json<'a>(
+    http: &'a Http,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole<'a>, ApiError> {
     if Media::of(headers) != Some(Media::Json) {
         return Err(ApiError::MediaType("application/json"));
     }
-    whole(headers, body, limit).await
+    whole(http, caller, headers, body).await
 }
 
 /// The error for a body that its sender did not finish.

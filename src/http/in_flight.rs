@@ -1,46 +1,76 @@
-//! How many ids are being checked at one moment: counted in ids, not requests, and never beyond the limit.
+//! How much is under way at one moment, all requests together: ids being checked, bytes of bodies held. Never beyond the
+//! limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::ApiError;
 use crate::keys::{Caller, Scope};
 
-/// The ids being checked by all requests together (promise 11).
+/// What all requests together hold of one thing (promise 11).
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    ids: AtomicUsize,
+    held: AtomicUsize,
     max: usize,
+    /// The config key of the limit.
+    name: &'static str,
 }
 
-/// The place of some ids in the limit, given back when dropped.
+/// What one request holds of it, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     in_flight: &'a InFlight,
-    ids: usize,
+    held: usize,
+    limit: usize,
 }
 
 impl InFlight {
-    pub(crate) const fn new(max: usize) -> Self {
-        Self { ids: AtomicUsize::new(0), max }
+    pub(crate) const fn new(name: &'static str, max: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max, name }
     }
 
-    /// Takes a place for `ids`; the last tenth is kept for callers with the scope `admin`.
+    /// A permit that holds nothing yet; the last tenth is kept for callers with the scope `admin`.
+    pub(crate) fn begin(&self, caller: &Caller) -> Permit<'_> {
+        let limit = if caller.scopes.contains(Scope::Admin) { self.max } else { self.max - self.max / 10 };
+        Permit { in_flight: self, held: 0, limit }
+    }
+
+    /// A permit that holds `count`.
     ///
     /// # Errors
-    /// [`ApiError::InFlight`] when there is none.
-    pub(crate) fn enter(&self, ids: usize, caller: &Caller) -> Result<Permit<'_>, ApiError> {
-        let limit = if caller.scopes.contains(Scope::Admin) { self.max } else { self.max - self.max / 10 };
-        // Added first and looked at second, so that two callers cannot both take the last place. Relaxed: the counter
-        // orders nothing but itself.
-        let before = self.ids.fetch_add(ids, Ordering::Relaxed);
-        let permit = Permit { in_flight: self, ids };
-        if before.saturating_add(ids) > limit { Err(ApiError::InFlight { limit: limit as u64 }) } else { Ok(permit) }
+    /// [`ApiError::InFlight`] when there is not so much left.
+    pub(crate) fn enter(&self, count: usize, caller: &Caller) -> Result<Permit<'_>, ApiError> {
+        let mut permit = self.begin(caller);
+        permit.hold(count)?;
+        Ok(permit)
+    }
+}
+
+impl Permit<'_> {
+    /// Holds `count` from now on: takes what is missing, or gives back what is too much.
+    ///
+    /// # Errors
+    /// [`ApiError::InFlight`] when there is not so much left; what was held stays so.
+    pub(crate) fn hold(&mut self, count: usize) -> Result<(), ApiError> {
+        let all = &self.in_flight.held;
+        if let Some(missing) = count.checked_sub(self.held) {
+            // Added first and looked at second, so that two callers cannot both take the last place. Relaxed: the counter
+            // orders nothing but itself.
+            let before = all.fetch_add(missing, Ordering::Relaxed);
+            if missing > 0 && before.saturating_add(missing) > self.limit {
+                all.fetch_sub(missing, Ordering::Relaxed);
+                return Err(ApiError::InFlight { name: self.in_flight.name, limit: self.limit as u64 });
+            }
+        } else {
+            all.fetch_sub(self.held - count, Ordering::Relaxed);
+        }
+        self.held = count;
+        Ok(())
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.in_flight.ids.fetch_sub(self.ids, Ordering::Relaxed);
+        self.in_flight.held.fetch_sub(self.held, Ordering::Relaxed);
     }
 }
 
@@ -53,7 +83,7 @@ mod tests {
     fn the_last_tenth_is_for_admins_and_every_place_is_given_back() {
         let caller = |scopes: &[Scope]| Caller { id: "a".into(), scopes: Scopes::of(scopes) };
         let (user, admin) = (caller(&[Scope::Check]), caller(&[Scope::Check, Scope::Admin]));
-        let in_flight = InFlight::new(100);
+        let in_flight = InFlight::new("x", 100);
         let held = in_flight.enter(90, &user).unwrap();
         assert!(in_flight.enter(1, &user).is_err());
         let last = in_flight.enter(10, &admin).unwrap();
@@ -61,6 +91,23 @@ mod tests {
         drop((held, last));
         assert!(in_flight.enter(91, &user).is_err());
         drop(in_flight.enter(90, &user).unwrap());
-        assert_eq!(in_flight.ids.load(Ordering::Relaxed), 0);
+        assert_eq!(in_flight.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_permit_grows_and_shrinks_and_keeps_what_it_has_when_refused() {
+        let admin = Caller { id: "a".into(), scopes: Scopes::ALL };
+        let in_flight = InFlight::new("x", 100);
+        let mut permit = in_flight.begin(&admin);
+        permit.hold(60).unwrap();
+        let other = in_flight.enter(30, &admin).unwrap();
+        assert_eq!(permit.hold(71).unwrap_err().to_string(), "too much is under way; the limit x is 100");
+        assert_eq!(in_flight.held.load(Ordering::Relaxed), 90);
+        drop(other);
+        permit.hold(71).unwrap();
+        permit.hold(5).unwrap();
+        assert_eq!(in_flight.held.load(Ordering::Relaxed), 5);
+        drop(permit);
+        assert_eq!(in_flight.held.load(Ordering::Relaxed), 0);
     }
 }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Uri};
+use axum::{Extension, Json};
 
 use super::Http;
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
 use super::openapi::{Guarded, Stored};
+use crate::keys::Caller;
 use crate::wire::{PurgeAnswer, PurgeBody};
 
 /// Drop everything that has expired.
@@ -24,6 +25,7 @@ use crate::wire::{PurgeAnswer, PurgeBody};
 )]
 pub(crate) async fn purge(
     State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -32,7 +34,7 @@ pub(crate) async fn purge(
     if headers.contains_key(CONTENT_TYPE) && Media::of(&headers) != Some(Media::Json) {
         return Err(ApiError::MediaType("application/json"));
     }
-    let body = whole(&headers, body, http.settings.body_bytes_max).await?;
+    let body = whole(&http, &caller, &headers, body).await?;
     if vouches_for_clock(&body)? {
         http.denylist.clock().trust();
     }

@@ -47,10 +47,10 @@ pub(crate) async fn revoke(
     let by = By::new(&caller, &trace);
     match Media::of(&headers) {
         Some(Media::Json) => {
-            let body = whole(&headers, body, http.settings.body_bytes_max).await?;
+            let body = whole(&http, &caller, &headers, body).await?;
             one(&http, &by, &body).await.map(|answer| Json(answer).into_response())
         }
-        Some(Media::Ndjson) => revoke_many::stream(&http, &by, &headers, body).await,
+        Some(Media::Ndjson) => revoke_many::stream(&http, &caller, &by, &headers, body).await,
         None => Err(ApiError::MediaType("application/json or application/x-ndjson")),
     }
 }

@@ -13,9 +13,11 @@ use http_body_util::BodyExt;
 use super::Http;
 use super::error::ApiError;
 use super::extract::{broken_off, declared_within};
+use super::in_flight::Permit;
 use super::revoke::{By, read};
 use crate::denylist::{Outcome, RevokeRequest, WriteError};
 use crate::event::Seq;
+use crate::keys::Caller;
 use crate::wire::{RejectedLine, RevokeManyAnswer};
 use lines::{Line, Lines};
 
@@ -34,11 +36,26 @@ const BYTES_MAX: &str = "limits.ndjson_bytes_max";
 /// Revokes every line of `body` that can be revoked.
 ///
 /// # Errors
-/// [`ApiError::Stream`] with the number of durable lines where storage fails, the body is too large or breaks off.
-pub(crate) async fn stream(http: &Http, by: &By, headers: &HeaderMap, body: Body) -> Result<Response, ApiError> {
+/// [`ApiError::Stream`] with the number of durable lines where storage fails, the body is too large or breaks off,
+/// or too many bytes of bodies are held.
+pub(crate) async fn stream(
+    http: &Http,
+    caller: &Caller,
+    by: &By,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     let limit = http.settings.ndjson_bytes_max as u64;
     declared_within(headers, BYTES_MAX, limit)?;
-    let mut many = Many { http, by, chunk: Vec::new(), durable: 0, answer: RevokeManyAnswer::default() };
+    let mut many = Many {
+        http,
+        by,
+        held: http.bodies.begin(caller),
+        chunk: Vec::new(),
+        chunk_bytes: 0,
+        durable: 0,
+        answer: RevokeManyAnswer::default(),
+    };
     many.read(body, limit).await.map_err(|error| error.after(many.durable))?;
     // What the denylist refuses is known a chunk later than what cannot be read.
     many.answer.rejected.sort_unstable_by_key(|rejected| rejected.line);
@@ -50,8 +67,11 @@ pub(crate) async fn stream(http: &Http, by: &By, headers: &HeaderMap, body: Body
 struct Many<'a> {
     http: &'a Http,
     by: &'a By,
+    held: Permit<'a>,
     /// Lines read and not yet revoked, by their numbers.
     chunk: Vec<(u64, RevokeRequest)>,
+    /// The bytes of these lines.
+    chunk_bytes: usize,
     /// Lines that are durable.
     durable: u64,
     answer: RevokeManyAnswer,
@@ -67,6 +87,7 @@ impl Many<'_> {
             if received > limit {
                 return Err(ApiError::TooLarge { name: BYTES_MAX, limit });
             }
+            self.held.hold(self.chunk_bytes + lines.begun_bytes() + data.len())?;
             while let Some(line) = lines.next(&mut data) {
                 self.take(line).await?;
             }
@@ -89,7 +110,10 @@ impl Many<'_> {
             return Ok(());
         };
         match read(self.http, &text).await {
-            Ok(request) => self.chunk.push((number, request)),
+            Ok(request) => {
+                self.chunk.push((number, request));
+                self.chunk_bytes += text.len();
+            }
             Err(error) => self.reject(number, error.to_string()),
         }
         if self.chunk.len() == LINES_PER_CHUNK { self.revoke().await } else { Ok(()) }
@@ -97,6 +121,7 @@ impl Many<'_> {
 
     async fn revoke(&mut self) -> Result<(), ApiError> {
         let (numbers, requests): (Vec<u64>, Vec<RevokeRequest>) = std::mem::take(&mut self.chunk).into_iter().unzip();
+        self.chunk_bytes = 0;
         if requests.is_empty() {
             return Ok(());
         }

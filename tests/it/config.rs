@@ -134,6 +134,18 @@ fn values_must_agree() {
 }
 
 #[test]
+fn one_body_fits_into_what_is_not_reserved_of_all_bodies() {
+    let case = |most: usize| {
+        let limits = format!("body_bytes_max = {most}\nndjson_bytes_max = {most}\nbodies_bytes_max = 100_000");
+        Case::file(&format!("[limits]\n{limits}"))
+    };
+    assert!(case(90_000).load().is_ok());
+    let problems = case(90_001).problems();
+    assert_eq!(problems.len(), 2);
+    assert!(problems.iter().all(|problem| problem.contains("nine tenths of `limits.bodies_bytes_max`")));
+}
+
+#[test]
 fn broken_toml_is_refused_by_line_and_column() {
     let case = Case::file("[server]\nlisten = \n[store\n");
     let problems = case.variable("REVOKD__LIMITS__BATCH_IDS_MAX", "1000000").problems();

@@ -15,6 +15,7 @@ mod config_support;
 mod crash;
 mod filter_protocol;
 mod http_auth;
+mod http_bodies;
 mod http_check;
 mod http_check_many;
 mod http_probes;

@@ -49,9 +49,9 @@ impl ApiError {
             Self::Reason(_) => Some(REASON_BYTES_MAX as u64),
             Self::Refused(Refusal::LifetimeTooLong { limit_s, .. }) => u64::try_from(*limit_s).ok(),
             Self::Refused(Refusal::TooManyChanges { limit }) => Some(u64::from(*limit)),
-            Self::Refused(Refusal::Full { limit, .. }) | Self::TooLarge { limit, .. } | Self::InFlight { limit } => {
-                Some(*limit)
-            }
+            Self::Refused(Refusal::Full { limit, .. })
+            | Self::TooLarge { limit, .. }
+            | Self::InFlight { limit, .. } => Some(*limit),
             Self::Element { error, .. } | Self::Stream { error, .. } => error.limit(),
             Self::Unverifiable(_)
             | Self::Issuer(_)

@@ -25,6 +25,11 @@ impl Lines {
         Self { begun: Vec::new(), is_too_long: false, ended: 0, bytes_max }
     }
 
+    /// Bytes held of the line that has begun.
+    pub(super) const fn begun_bytes(&self) -> usize {
+        self.begun.len()
+    }
+
     /// The next line that ends within `data`, which is moved past it; `None` once `data` is used up.
     pub(super) fn next(&mut self, data: &mut Bytes) -> Option<Line> {
         while let Some(at) = data.iter().position(|byte| *byte == b'\n') {
