@@ -16,7 +16,7 @@ use super::Http;
 use super::check::{Answer, Asked, Claims, Judged, counted, json, no_entry, one};
 use super::error::ApiError;
 use super::extract::{Members, Query, json as json_body, text_of};
-use super::openapi::Guarded;
+use super::openapi::{Guarded, Reading};
 use super::trace::Trace;
 use crate::keys::Caller;
 use crate::revocation::Unavailable;
@@ -41,7 +41,7 @@ const TOKENS_PER_TURN: usize = 8;
 #[utoipa::path(
     post, path = "/check", tag = "check",
     request_body = CheckBody,
-    responses((status = 200, description = "The verdict, or the verdicts in the order asked", body = CheckAnswers), Guarded),
+    responses((status = 200, description = "The verdict, or the verdicts in the order asked", body = CheckAnswers), Guarded, Reading),
 )]
 pub(crate) async fn check(
     State(http): State<Arc<Http>>,

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::listener::BodyTimeout;
 use crate::denylist::{Refusal, WriteError};
 use crate::issuers::IssuerError;
 use crate::keys::Scope;
@@ -57,6 +58,9 @@ pub(crate) enum ApiError {
         /// Its value, bytes.
         limit: u64,
     },
+    /// The body came too slowly.
+    #[error(transparent)]
+    BodyTimeout(BodyTimeout),
     /// The body is of a kind that the route does not read.
     #[error("the body must be sent as {0}, without Content-Encoding")]
     MediaType(&'static str),
@@ -156,6 +160,7 @@ impl ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_)
             | Self::Unverifiable(_)

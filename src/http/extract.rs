@@ -3,6 +3,7 @@
 mod members;
 mod query;
 
+use std::error::Error;
 use std::ops::Deref;
 
 use axum::body::Body;
@@ -13,6 +14,7 @@ use http_body_util::BodyExt;
 use super::Http;
 use super::error::ApiError;
 use super::in_flight::Permit;
+use super::listener::BodyTimeout;
 use crate::keys::Caller;
 
 pub(crate) use members::{Members, text_of};
@@ -74,8 +76,8 @@ impl Deref for Whole<'_> {
 /// declared, or as it arrives where nothing is.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] beyond the limit, [`ApiError::InFlight`] beyond that on all bodies, [`ApiError::Malformed`] where
-/// the body ends before its time.
+/// [`ApiError::TooLarge`] beyond the limit, [`ApiError::InFlight`] beyond that on all bodies, [`ApiError::BodyTimeout`]
+/// where it comes too slowly, [`ApiError::Malformed`] where it ends before its time.
 pub(crate) async fn whole<'a>(
     http: &'a Http,
     caller: &Caller,
@@ -89,7 +91,7 @@ pub(crate) async fn whole<'a>(
     let declared = usize::try_from(declared_within(headers, NAME, limit)?).unwrap_or(max);
     let mut whole = Whole { held: http.bodies.enter(declared, caller)?, bytes: Vec::with_capacity(declared) };
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
         let read = whole.bytes.len().saturating_add(data.len());
         if read > max {
             return Err(ApiError::TooLarge { name: NAME, limit });
@@ -116,9 +118,13 @@ pub(crate) async fn json<'a>(
     whole(http, caller, headers, body).await
 }
 
-/// The error for a body that its sender did not finish.
-pub(crate) fn broken_off() -> ApiError {
-    ApiError::malformed("the body broke off before its end")
+/// The error for a body that its sender did not finish: too slow, or gone.
+pub(crate) fn broken_off(error: &axum::Error) -> ApiError {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    match causes.find_map(|error| error.downcast_ref::<BodyTimeout>()) {
+        Some(timeout) => ApiError::BodyTimeout(*timeout),
+        None => ApiError::malformed("the body broke off before its end"),
+    }
 }
 
 #[cfg(test)]

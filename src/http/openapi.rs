@@ -77,6 +77,15 @@ pub(crate) enum Guarded {
     Unavailable(Problem),
 }
 
+/// The answers that routes which read a body may give besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made")]
+pub(crate) enum Reading {
+    /// The body came too slowly; the connection ends
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
+}
+
 /// The answers that routes which store something may give besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never made")]

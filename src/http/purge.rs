@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use super::Http;
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
-use super::openapi::{Guarded, Stored};
+use super::openapi::{Guarded, Reading, Stored};
 use crate::keys::Caller;
 use crate::wire::{PurgeAnswer, PurgeBody};
 
@@ -21,7 +21,7 @@ use crate::wire::{PurgeAnswer, PurgeBody};
 #[utoipa::path(
     post, path = "/purge", tag = "admin",
     request_body = Option<PurgeBody>,
-    responses((status = 200, description = "What was dropped", body = PurgeAnswer), Guarded, Stored),
+    responses((status = 200, description = "What was dropped", body = PurgeAnswer), Guarded, Reading, Stored),
 )]
 pub(crate) async fn purge(
     State(http): State<Arc<Http>>,

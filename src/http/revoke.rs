@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
-use super::openapi::{Guarded, Stored};
+use super::openapi::{Guarded, Reading, Stored};
 use super::trace::Trace;
 use super::{Http, revoke_many};
 use crate::clock::NumericDate;
@@ -32,7 +32,7 @@ use crate::wire::{RevokeAnswer, RevokeBody, RevokeManyAnswer};
     responses(
         (status = 200, description = "Durable, or expired; for many, when no line was rejected", body = RevokeAnswer),
         (status = 207, description = "Many, of which some lines were rejected", body = RevokeManyAnswer),
-        Guarded, Stored,
+        Guarded, Reading, Stored,
     ),
 )]
 pub(crate) async fn revoke(

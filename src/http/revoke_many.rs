@@ -82,7 +82,7 @@ impl Many<'_> {
         let mut lines = Lines::new(self.http.settings.line_bytes_max);
         let mut received = 0_u64;
         while let Some(frame) = body.frame().await {
-            let Ok(mut data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
+            let Ok(mut data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
             received = received.saturating_add(data.len() as u64);
             if received > limit {
                 return Err(ApiError::TooLarge { name: BYTES_MAX, limit });

@@ -1,4 +1,5 @@
-//! Promise 11 for bodies: so many bytes of them are held at one moment, and a tenth is left to admins.
+//! Promise 11 for bodies: so many bytes of them are held at one moment, a tenth is left to admins, and none may take too
+//! long.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,9 +12,12 @@ use hyper::body::Frame;
 use revokd::http::HttpSettings;
 use revokd::keys::Scope;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::real_server::{Home, now};
 use super::test_app::{START, TestApp};
 
 const JSON: &str = "application/json";
@@ -123,4 +127,21 @@ async fn an_ndjson_body_holds_what_has_not_been_revoked_yet_and_no_more() {
     let problem = app.send(revoke(&user, NDJSON, body)).await.problem(503);
     assert_eq!(problem["limit"], 54_000);
     assert!(problem["durable"].as_u64().unwrap() >= 512, "{problem}");
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_408_and_ends_the_connection() {
+    let server = Home::new(&["server.body_timeout_ms=100"]).start().await;
+    let line = json!({"jti": "a", "exp": now() + 900}).to_string() + "\n";
+    for (media, sent) in [(JSON, ""), (JSON, "{"), (NDJSON, ""), (NDJSON, line.as_str())] {
+        let mut client = TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        let head = format!("POST /revoke HTTP/1.1\r\nHost: x\r\nX-Api-Key: {}\r\nContent-Type: {media}", server.key);
+        client.write_all(format!("{head}\r\nContent-Length: 1000\r\n\r\n{sent}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(answer.contains("server.body_timeout_ms is 100 ms"), "{answer}");
+        assert_eq!(answer.contains("\"durable\":"), media == NDJSON, "{answer}");
+    }
 }

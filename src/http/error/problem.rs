@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
+use super::super::listener::BodyTimeout;
 use super::ApiError;
 use crate::denylist::Refusal;
 use crate::revocation::REASON_BYTES_MAX;
@@ -33,6 +34,7 @@ impl ApiError {
             | Self::NotFound(_)
             | Self::MethodNotAllowed { .. }
             | Self::TooLarge { .. }
+            | Self::BodyTimeout(_)
             | Self::MediaType(_)
             | Self::KeysUnavailable
             | Self::Unavailable(_)
@@ -52,6 +54,7 @@ impl ApiError {
             Self::Refused(Refusal::Full { limit, .. })
             | Self::TooLarge { limit, .. }
             | Self::InFlight { limit, .. } => Some(*limit),
+            Self::BodyTimeout(BodyTimeout { timeout }) => u64::try_from(timeout.as_millis()).ok(),
             Self::Element { error, .. } | Self::Stream { error, .. } => error.limit(),
             Self::Unverifiable(_)
             | Self::Issuer(_)
@@ -86,6 +89,10 @@ impl ApiError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S);
+        }
+        if status == StatusCode::REQUEST_TIMEOUT {
+            // RFC 9110 section 15.5.9: the rest of the body is not waited for.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Self::Unauthenticated = self {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

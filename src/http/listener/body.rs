@@ -14,7 +14,7 @@ const BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 /// The client sent a body too slowly: 408. Found in the source chain of the error that reading the body gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the request body did not arrive in time; the limit is {} ms plus a second per 64 KiB", timeout.as_millis())]
+#[error("the body did not arrive in time; the limit server.body_timeout_ms is {} ms plus a second per 64 KiB", timeout.as_millis())]
 pub struct BodyTimeout {
     /// The configured limit.
     pub timeout: Duration,
