@@ -6,7 +6,7 @@ mod answers;
 mod requests;
 
 pub use answers::{
-    CheckAnswer, CheckAnswers, CheckManyAnswer, Entries, Entry, Problem, PurgeAnswer, RejectedLine, RevokeAnswer,
-    RevokeManyAnswer,
+    CheckAnswer, CheckAnswers, CheckManyAnswer, Entries, Entry, NotStoredAnswer, Problem, PurgeAnswer, RejectedLine,
+    RevokeAnswer, RevokeAnswers, RevokeManyAnswer, StoredAnswer,
 };
 pub use requests::{CheckBody, CheckClaims, CheckId, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -106,11 +106,10 @@ pub(super) fn run(args: &RevokeArgs, context: &Context<'_>) -> anyhow::Result<Ex
 }
 
 fn words(answer: &RevokeAnswer) -> String {
-    if !answer.stored {
-        let because = answer.because.as_deref().map(|because| format!(": {}", printable(because)));
-        return format!("nothing to store{}", because.unwrap_or_default());
+    match answer {
+        RevokeAnswer::Stored(stored) => {
+            format!("revoked (seq {}); the entry lives until {}", stored.seq, rfc3339(stored.expires_at))
+        }
+        RevokeAnswer::NotStored(not_stored) => format!("nothing to store: {}", printable(&not_stored.because)),
     }
-    let until = answer.expires_at.map(|end| format!("; the entry lives until {}", rfc3339(end))).unwrap_or_default();
-    let seq = answer.seq.map(|seq| format!(" (seq {seq})")).unwrap_or_default();
-    format!("revoked{seq}{until}")
 }

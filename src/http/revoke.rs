@@ -20,17 +20,18 @@ use crate::keys::{Caller, Scope};
 use crate::revocation::{Reason, Revocation};
 use crate::token::{Jti, Subject};
 use crate::verifier::VerifiedToken;
-use crate::wire::{RevokeAnswer, RevokeBody, RevokeManyAnswer};
+use crate::wire::{NotStoredAnswer, RevokeAnswer, RevokeAnswers, RevokeBody, RevokeManyAnswer, StoredAnswer};
 
 /// Revoke one token, or many.
 ///
 /// Idempotent: revoking again changes nothing, a later `exp` extends. A token that has expired by itself is not stored.
-/// As `application/x-ndjson` each line is such a body and stands on its own; empty lines are skipped.
+/// As `application/x-ndjson` each line is such a body and stands on its own; empty lines are skipped. Where that ends
+/// early (400, 408, 413, 503), `durable` says how many lines are durable.
 #[utoipa::path(
     post, path = "/revoke", tag = "revoke",
     request_body(content((RevokeBody = "application/json"), (String = "application/x-ndjson"))),
     responses(
-        (status = 200, description = "Durable, or expired; for many, when no line was rejected", body = RevokeAnswer),
+        (status = 200, description = "Durable, or expired; for many, when no line was rejected", body = RevokeAnswers),
         (status = 207, description = "Many, of which some lines were rejected", body = RevokeManyAnswer),
         Guarded, Reading, Stored,
     ),
@@ -60,11 +61,10 @@ async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError
     let outcomes = by.revoke(http, vec![request]).await?;
     match outcomes.into_iter().next() {
         Some(Outcome::Stored { seq, ends_at }) => {
-            Ok(RevokeAnswer { seq: Some(seq), stored: true, expires_at: Some(ends_at.0), because: None })
+            Ok(RevokeAnswer::Stored(StoredAnswer { seq, stored: true, expires_at: ends_at.0 }))
         }
         Some(Outcome::Expired) => {
-            let because = Some("expired".to_owned());
-            Ok(RevokeAnswer { seq: None, stored: false, expires_at: None, because })
+            Ok(RevokeAnswer::NotStored(NotStoredAnswer { stored: false, because: "expired".to_owned() }))
         }
         Some(Outcome::Refused(refusal)) => Err(refusal.into()),
         // Nobody knows what became of it (promise 3).

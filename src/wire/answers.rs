@@ -3,23 +3,44 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The answer to a revoke: `{"seq","stored":true,"expires_at"}` or `{"stored":false,"because":"expired"}`.
+/// The answer to a revoke of one token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RevokeAnswer {
+#[serde(untagged)]
+pub enum RevokeAnswer {
+    /// The token is revoked, and that is durable.
+    Stored(StoredAnswer),
+    /// There was nothing to revoke.
+    NotStored(NotStoredAnswer),
+}
+
+/// The answer to a revoke of a token that is revoked now, or was so before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredAnswer {
     /// Place of the entry in the history.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub seq: Option<u64>,
-    /// Whether an entry holds the token now.
+    pub seq: u64,
+    /// `true`.
     pub stored: bool,
     /// Until when the entry lives: `exp` + leeway, or the furthest end recorded before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub expires_at: Option<i64>,
+    pub expires_at: i64,
+}
+
+/// The answer to a revoke of a token that needs none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotStoredAnswer {
+    /// `false`.
+    pub stored: bool,
     /// Why nothing was stored: `expired`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub because: Option<String>,
+    pub because: String,
+}
+
+/// The answer to a revoke: of one token, or of many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum RevokeAnswers {
+    /// To `application/x-ndjson`.
+    Many(RevokeManyAnswer),
+    /// To `application/json`.
+    One(RevokeAnswer),
 }
 
 /// The answer to a revoke of many, when lines were rejected or not.

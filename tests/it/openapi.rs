@@ -33,6 +33,19 @@ async fn table_and_description_name_the_same_routes_with_the_same_access() {
 }
 
 #[tokio::test]
+async fn both_answers_of_a_revoke_are_described() {
+    let document = document().await;
+    let schema = |name: &str| document["components"]["schemas"][name].clone();
+    assert_eq!(schema("RevokeAnswer")["oneOf"].as_array().unwrap().len(), 2);
+    assert_eq!(schema("StoredAnswer")["required"], serde_json::json!(["seq", "stored", "expires_at"]));
+    assert_eq!(schema("NotStoredAnswer")["required"], serde_json::json!(["stored", "because"]));
+    let responses = &document["paths"]["/revoke"]["post"]["responses"];
+    for status in ["200", "207", "400", "408", "413", "422", "503", "507"] {
+        assert!(responses[status]["content"].is_object(), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {
