@@ -167,7 +167,9 @@ impl ApiError {
             | Self::Claim(ClaimError::Empty { .. } | ClaimError::TooLong { .. })
             | Self::Reason(ReasonTooLong { .. })
             | Self::Issuer(IssuerError::NoneConfigured | IssuerError::Missing | IssuerError::Unknown)
-            | Self::Refused(Refusal::LifetimeTooLong { .. } | Refusal::TooManyChanges { .. }) => {
+            | Self::Refused(Refusal::LifetimeTooLong { .. } | Refusal::TooManyChanges { .. })
+            // The request was read; that one element cannot be is a refusal of what it asks.
+            | Self::Element { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Refused(Refusal::Full { .. }) => StatusCode::INSUFFICIENT_STORAGE,
@@ -188,7 +190,7 @@ impl ApiError {
                 | WriteError::Stopping
                 | WriteError::Unavailable(_),
             ) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Element { error, .. } | Self::Stream { error, .. } => error.status(),
+            Self::Stream { error, .. } => error.status(),
         }
     }
 }
@@ -233,7 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_element_keeps_the_status_field_and_limit_of_its_error() {
+    fn a_refused_element_is_422_and_keeps_the_field_and_limit_of_its_error() {
+        assert_eq!(ApiError::malformed("x").at(7).status(), StatusCode::UNPROCESSABLE_ENTITY);
         let error = ApiError::from(ClaimError::TooLong { claim: "jti", bytes: 2_000 }).at(7);
         assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(error.field().as_deref(), Some("jti"));

@@ -72,21 +72,21 @@ async fn ten_thousand_ids_are_answered_and_one_more_is_refused() {
 async fn a_malformed_element_refuses_the_request_and_names_its_index() {
     let app = app();
     let long = "x".repeat(2_000);
-    for (element, status, field) in [
-        (json!(""), 422, "jti"),
-        (json!(long), 422, "jti"),
-        (json!(5), 422, "ids"),
-        (json!(null), 422, "ids"),
-        (json!(["a"]), 422, "ids"),
-        (json!({}), 422, "jti"),
-        (json!({"jti": 5}), 422, "jti"),
-        (json!({"jti": "a", "iss": "https://b"}), 422, "iss"),
-        (json!({"jti": "a", "exp": 5}), 400, "exp"),
+    for (element, field) in [
+        (json!(""), "jti"),
+        (json!(long), "jti"),
+        (json!(5), "ids"),
+        (json!(null), "ids"),
+        (json!(["a"]), "ids"),
+        (json!({}), "jti"),
+        (json!({"jti": 5}), "jti"),
+        (json!({"jti": "a", "iss": "https://b"}), "iss"),
+        (json!({"jti": "a", "exp": 5}), "exp"),
     ] {
-        let problem = app.post_json("/check", &json!({"ids": ["a", "b", element]})).await.refuses(status, field);
+        let problem = app.post_json("/check", &json!({"ids": ["a", "b", element]})).await.refuses(422, field);
         assert_eq!(problem["index"], 2, "{element}");
     }
-    let problem = app.post("/check", r#"{"ids":["a",{"jti":"a","jti":"a"}]}"#).await.refuses(400, "jti");
+    let problem = app.post("/check", r#"{"ids":["a",{"jti":"a","jti":"a"}]}"#).await.refuses(422, "jti");
     assert_eq!(problem["index"], 1);
     let problem = app.post("/check", r#"{"ids":["a","\ud800"]}"#).await.refuses(422, "ids");
     assert_eq!(problem["index"], 1);
