@@ -50,7 +50,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(75);
 /// What a connection may take. [`Default`] gives the values of the shipped configuration.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// Most connections at once. A tenth is left to callers on this machine: Unix sockets and loopback.
+    /// Most connections at once. A tenth is left to callers on this machine: Unix sockets and loopback
+    /// (decision 0006).
     pub connections_max: usize,
     /// Longest time from the first byte of a request to the end of its head, and from the opening of a connection to
     /// its first byte.
