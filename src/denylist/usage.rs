@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::request::Refusal;
+use crate::clock::NumericDate;
 use crate::event::{Change, Event};
 use crate::revocation::BucketId;
 
@@ -71,6 +72,14 @@ impl Usage {
                     self.totals.remove(&holder);
                 }
             }
+        }
+    }
+
+    /// Gives back what every bucket held that ended at or before `instant`.
+    pub(super) fn forget_ended(&mut self, instant: NumericDate) {
+        let ended: Vec<_> = self.by_bucket.keys().copied().filter(|bucket| bucket.end() <= instant).collect();
+        for bucket in ended {
+            self.forget(bucket);
         }
     }
 

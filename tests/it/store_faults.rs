@@ -1,10 +1,11 @@
 //! The disk fails, the clock jumps, the journal is damaged, the config changes: in doubt, never good.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use revokd::clock::NumericDate;
 use revokd::denylist::{OpenError, Outcome, WriteError};
-use revokd::index::Index;
+use revokd::index::{Index, IndexError};
 use revokd::journal::JournalError;
 
 use super::journal_support::{Fault, SimDisk};
@@ -156,6 +157,22 @@ fn an_issuer_that_left_the_config_while_entries_live_is_refused_by_name() {
     store.stop();
     store.issuers = super::support::named_issuers(&["https://new.example"]);
     store.start().unwrap();
+}
+
+#[test]
+fn an_issuer_without_live_entries_is_no_reason_not_to_start_even_where_the_index_is_in_doubt() {
+    let mut store = Store::new();
+    store.revoke("a", START.plus(HOUR));
+    store.time.pass(4 * HOUR);
+    store.stop();
+    store.issuers = super::support::named_issuers(&["https://new.example"]);
+    let opened = AtomicUsize::new(0);
+    let started = store.start_with(&|path| match opened.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(IndexError::Hanging { path: path.to_owned() }),
+        _ => Index::open(path, 16 << 20),
+    });
+    assert!(started.is_ok(), "{}", started.unwrap_err());
+    assert!(store.rebuilt());
 }
 
 #[test]

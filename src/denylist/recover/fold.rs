@@ -109,13 +109,14 @@ impl Fold {
 
     /// Forgets what has ended, in memory and in the index.
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
+        // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
+        self.usage.forget_ended(earliest);
         for bucket in self.buckets.withdraw_ended(earliest) {
             self.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
         }
         let ended: Vec<_> = self.expected.keys().copied().filter(|bucket| bucket.end() <= earliest).collect();
         for bucket in ended {
             self.expected.remove(&bucket);
-            self.usage.forget(bucket);
             if let Ok(index) = &self.index
                 && let Err(error) = index.drop_tree(bucket)
             {
