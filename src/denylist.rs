@@ -9,6 +9,7 @@ pub mod filter;
 mod group;
 mod indexer;
 mod listing;
+mod places;
 mod reads;
 mod recover;
 mod refill;
@@ -19,7 +20,6 @@ mod usage;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
@@ -49,25 +49,6 @@ const KEYS_PER_TURN: usize = 64;
 
 /// How long a write may wait for the journal before its caller is told that nobody knows.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// One call that waits for the writer; ends when dropped.
-struct Waiting<'a> {
-    count: &'a AtomicUsize,
-    /// How many wait, this one included.
-    number: usize,
-}
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        Self { count, number: count.fetch_add(1, Ordering::Relaxed) + 1 }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// The denylist. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -171,13 +152,8 @@ impl Denylist {
         origin: Origin<'static>,
         admin: bool,
     ) -> Result<Vec<Outcome>, WriteError> {
-        // The last tenth of the queue is for admins.
-        let most = self.state.settings.waiting_writes_max;
-        let waiting = Waiting::begin(&self.state.waiting);
-        if !admin && waiting.number > most - most / 10 {
-            return Err(WriteError::Busy);
-        }
-        self.ask_in_time(|reply| Command::Revoke(Ask { requests, origin, admin, reply })).await
+        let place = self.state.places.take(requests.len(), admin).ok_or(WriteError::Busy)?;
+        self.ask_in_time(|reply| Command::Revoke(Ask { requests, origin, admin, place, reply })).await
     }
 
     /// Journals a change that is no entry: an API key made or revoked. Gives its place in the history.

@@ -76,7 +76,7 @@ pub struct Limits {
     #[config(default = 1_000)]
     pub batch_tokens_max: usize,
 
-    /// Most writes that wait for the journal; one more is answered 503. 1 to 1,000,000.
+    /// Most changes that wait for the journal, each line of NDJSON counted; one more is answered 503. 1 to 1,000,000.
     #[config(default = 4_096)]
     pub waiting_writes_max: usize,
 

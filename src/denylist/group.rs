@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::bucket::Found;
+use super::places::Place;
 use super::request::{Outcome, Proof, Refusal, RevokeRequest, WriteError};
 use super::state::State;
-use super::usage::Usage;
+use super::usage::{Claims, Usage};
 use super::writer::{Ask, Pending, Reply};
 use crate::clock::{Now, NumericDate};
 use crate::event::{Change, Event, Origin, Seq};
@@ -30,12 +31,14 @@ pub(super) struct Group<'a> {
     /// Latest event of each key that this group changes.
     changed: HashMap<Key, (Found, usize)>,
     raised: HashMap<Issuer<'static>, i64>,
+    /// The shares of what this group stores.
+    claims: Claims,
     answers: Answers,
     requests: usize,
 }
 
-/// Where one call's answer goes, and what it is if the group is written.
-type Decided = (Reply<Vec<Outcome>>, Result<Vec<Outcome>, WriteError>);
+/// Where one call's answer goes, and what it is if the group is written; until then the call keeps its place.
+type Decided = (Reply<Vec<Outcome>>, Result<Vec<Outcome>, WriteError>, Place);
 
 /// What is answered once the group is durable.
 #[derive(Default)]
@@ -47,7 +50,7 @@ pub(super) struct Answers {
 impl Answers {
     /// Answers every caller: with what was decided, or with the error if the group was not written.
     pub(super) fn send(self, written: &Result<(), WriteError>) {
-        for (reply, outcomes) in self.revokes {
+        for (reply, outcomes, _place) in self.revokes {
             let _ = reply.send(written.clone().and(outcomes));
         }
         for (reply, seq) in self.records {
@@ -66,6 +69,7 @@ impl<'a> Group<'a> {
             events: Vec::new(),
             changed: HashMap::new(),
             raised: HashMap::new(),
+            claims: Claims::default(),
             answers: Answers::default(),
             requests: 0,
         }
@@ -89,7 +93,7 @@ impl<'a> Group<'a> {
             .into_iter()
             .map(|request| self.decide(request, &ask.origin, ask.admin).map_err(WriteError::from))
             .collect();
-        self.answers.revokes.push((ask.reply, outcomes));
+        self.answers.revokes.push((ask.reply, outcomes, ask.place));
     }
 
     /// Takes a change in that is no entry.
@@ -101,7 +105,8 @@ impl<'a> Group<'a> {
         reply: Reply<Seq>,
     ) {
         self.requests += 1;
-        let seq = self.push(&self.event(change, ends_at, origin));
+        let event = self.event(change, ends_at, origin);
+        let seq = self.push(event.seq, encoded(&event));
         self.answers.records.push((reply, seq));
     }
 
@@ -144,10 +149,12 @@ impl<'a> Group<'a> {
         let issuer = revocation.issuer.clone();
         let reason = revocation.reason.clone();
         let event = self.event(Change::Revoked(revocation), ends, origin.clone());
-        if let Err(refusal) = self.usage.admit(&event, self.state.settings.shares, admin) {
+        let raw = encoded(&event);
+        let shares = self.state.settings.shares;
+        if let Err(refusal) = self.usage.admit(&mut self.claims, &event, raw.len(), shares, admin) {
             return Ok(Outcome::Refused(refusal));
         }
-        let seq = self.push(&event);
+        let seq = self.push(event.seq, raw);
         let found = Found { seq, ends_at: ends, revoked: Some((event.recorded_at, reason)) };
         self.changed.insert(key, (found, changes + 1));
         self.note_lifetime(&event, issuer, request.proof, limits.lifetime_max_s);
@@ -183,7 +190,8 @@ impl<'a> Group<'a> {
         tracing::warn!(lifetime_s, lifetime_max_s, "a verified token outlives its issuer's lifetime_max_s");
         self.raised.insert(issuer.clone(), lifetime_s);
         let change = Change::LifetimeRaised { issuer, lifetime_s };
-        self.push(&self.event(change, NumericDate::NEVER, Origin::INTERNAL));
+        let event = self.event(change, NumericDate::NEVER, Origin::INTERNAL);
+        self.push(event.seq, encoded(&event));
     }
 
     /// The latest event of `key`, and how often it was changed.
@@ -205,11 +213,15 @@ impl<'a> Group<'a> {
         Event { seq: self.next_seq, recorded_at: self.now.recorded, ends_at, origin, change }
     }
 
-    fn push(&mut self, event: &Event<'_>) -> Seq {
-        let mut raw = Vec::with_capacity(192);
-        event.encode(&mut raw);
-        self.events.push(Pending { seq: event.seq, raw: Arc::from(raw) });
+    fn push(&mut self, seq: Seq, raw: Arc<[u8]>) -> Seq {
+        self.events.push(Pending { seq, raw });
         self.next_seq += 1;
-        event.seq
+        seq
     }
+}
+
+fn encoded(event: &Event<'_>) -> Arc<[u8]> {
+    let mut raw = Vec::with_capacity(192);
+    event.encode(&mut raw);
+    Arc::from(raw)
 }

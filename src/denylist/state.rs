@@ -1,12 +1,13 @@
 //! What the threads of the core share, and how it looks from outside.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::bucket::Buckets;
 use super::filter::{FilterLoad, FrontFilter};
+use super::places::Places;
 use super::request::{PurgeReport, WriteError};
 use super::usage::ShareLimits;
 use crate::clock::{Clock, Now, NumericDate};
@@ -30,7 +31,7 @@ pub struct Settings {
     pub filter_on: bool,
     /// Entries that the index may be behind before writes wait for it.
     pub overlay_entries_max: usize,
-    /// Writes that may wait for the writer.
+    /// Changes that may wait for the writer.
     pub waiting_writes_max: usize,
     /// Reads of the index at a time.
     pub reads_max: usize,
@@ -138,8 +139,8 @@ pub(super) struct State {
     pub(super) index: Index,
     pub(super) writes: Writes,
     pub(super) metrics: Metrics,
-    /// Calls that wait for the writer.
-    pub(super) waiting: AtomicUsize,
+    /// What waits for the writer.
+    pub(super) places: Places,
     lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
     journal: RwLock<journal::Stats>,
     index_failed: AtomicBool,
@@ -171,6 +172,7 @@ pub(super) struct Parts {
 impl State {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
+            places: Places::new(parts.settings.waiting_writes_max),
             settings: parts.settings,
             clock: parts.clock,
             issuers: parts.issuers,
@@ -180,7 +182,6 @@ impl State {
             index: parts.index,
             writes: Writes::default(),
             metrics: parts.metrics,
-            waiting: AtomicUsize::new(0),
             lifetimes: RwLock::new(parts.lifetimes),
             journal: RwLock::new(parts.journal),
             index_failed: AtomicBool::new(false),

@@ -32,6 +32,17 @@ struct Share {
     bytes: u64,
 }
 
+impl Share {
+    fn add(&mut self, bytes: usize) {
+        self.entries += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+/// What one group of writes has let in and not written yet: a large group must not pass a limit as one.
+#[derive(Debug, Default)]
+pub(super) struct Claims(HashMap<Holder, Share>);
+
 /// The shares in use, by bucket, so that they end with it.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
@@ -56,8 +67,7 @@ impl Usage {
         for holder in holders(event) {
             let of_bucket = self.by_bucket.entry(bucket).or_default().entry(holder.clone()).or_default();
             for share in [of_bucket, self.totals.entry(holder).or_default()] {
-                share.entries += 1;
-                share.bytes += bytes as u64;
+                share.add(bytes);
             }
         }
     }
@@ -83,23 +93,35 @@ impl Usage {
         }
     }
 
-    /// Whether the holders of `event` may add it.
-    pub(super) fn admit(&self, event: &Event<'_>, limits: ShareLimits, admin: bool) -> Result<(), Refusal> {
+    /// Lets the holders of an event of `bytes` bytes add it to what is held and to what `claims` has let in before, and
+    /// claims it; or claims nothing and names the limit.
+    pub(super) fn admit(
+        &self,
+        claims: &mut Claims,
+        event: &Event<'_>,
+        bytes: usize,
+        limits: ShareLimits,
+        admin: bool,
+    ) -> Result<(), Refusal> {
         let usable = |limit: u64| if admin { limit } else { limit - limit / RESERVED };
         for holder in holders(event) {
             let what = match holder {
                 Holder::Issuer(_) => "the share of this issuer",
                 Holder::ApiKey(_) => "the share of this API key",
             };
-            let share = self.totals.get(&holder).copied().unwrap_or_default();
+            let held = self.totals.get(&holder).copied().unwrap_or_default();
+            let claimed = claims.0.get(&holder).copied().unwrap_or_default();
             for (used, limit, name) in [
-                (share.entries, limits.entries_max, "limits.entries_max"),
-                (share.bytes, limits.journal_bytes_max, "limits.journal_bytes_max"),
+                (held.entries + claimed.entries, limits.entries_max, "limits.entries_max"),
+                (held.bytes + claimed.bytes, limits.journal_bytes_max, "limits.journal_bytes_max"),
             ] {
                 if used >= usable(limit) {
                     return Err(Refusal::Full { what, name, limit: usable(limit) });
                 }
             }
+        }
+        for holder in holders(event) {
+            claims.0.entry(holder).or_default().add(bytes);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! How entries live: extended, revoked again, in several buckets, purged, listed, limited.
 
 use revokd::clock::NumericDate;
-use revokd::denylist::{ListFilter, Outcome, Refusal};
+use revokd::denylist::{ListFilter, Outcome, Refusal, ShareLimits};
 use revokd::event::Origin;
 use revokd::issuers::LIFETIME_MAX;
 use revokd::token::{Issuer, Subject};
@@ -155,6 +155,26 @@ fn a_full_share_refuses_and_leaves_a_tenth_to_admins() {
     store.purge();
     let exp = store.denylist().clock().now().earliest.plus(HOUR);
     stored(&store.revoke("t100", exp));
+}
+
+#[test]
+fn a_call_of_many_counts_each_change_against_its_share() {
+    let mut settings = settings();
+    settings.shares.entries_max = 100;
+    let mut store = Store::with(settings.clone());
+    let requests =
+        |names: std::ops::Range<usize>| names.map(|n| request(&format!("t{n}"), START.plus(HOUR))).collect::<Vec<_>>();
+    let held = |outcomes: &[Outcome]| outcomes.iter().filter(|one| matches!(one, Outcome::Stored { .. })).count();
+    assert_eq!(held(&store.try_revoke_all(requests(0..200)).unwrap()), 90);
+    let admin = store.block_on(store.denylist().revoke(requests(0..200), Origin::INTERNAL, true)).unwrap();
+    assert_eq!(held(&admin), 100, "90 that were stored before, and the tenth that is kept for admins");
+    store.stop();
+
+    settings.shares = ShareLimits { entries_max: 100, journal_bytes_max: 1_000 };
+    let store = Store::with(settings);
+    let outcomes = store.try_revoke_all(requests(0..100)).unwrap();
+    assert!(matches!(&outcomes[99], Outcome::Refused(Refusal::Full { name: "limits.journal_bytes_max", .. })));
+    assert!((1..=20).contains(&held(&outcomes)), "{}", held(&outcomes));
 }
 
 #[test]

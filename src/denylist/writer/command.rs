@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::super::places::Place;
 use super::super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
 use crate::clock::NumericDate;
 use crate::event::{Change, Origin, Seq};
@@ -39,6 +40,7 @@ pub(in super::super) struct Ask {
     pub(in super::super) requests: Vec<RevokeRequest>,
     pub(in super::super) origin: Origin<'static>,
     pub(in super::super) admin: bool,
+    pub(in super::super) place: Place,
     pub(in super::super) reply: Reply<Vec<Outcome>>,
 }
 
