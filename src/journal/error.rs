@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::event::DecodeError;
+
 /// Why the journal cannot be read, or not be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -27,6 +29,16 @@ pub enum JournalError {
         found: u16,
         /// The version that this build reads and writes.
         known: u16,
+    },
+    /// Sound by its checksum, but of a version, kind or source that this build does not know (promise 13).
+    #[error("{file} was written by another version of revokd: at byte {offset}, {source}")]
+    UnknownEvent {
+        /// The file, relative to the store.
+        file: String,
+        /// Where the frame with the event begins.
+        offset: u64,
+        /// What is not known.
+        source: DecodeError,
     },
     /// There is no journal where there must have been one.
     #[error(
@@ -77,6 +89,19 @@ pub enum AppendError {
 impl JournalError {
     pub(super) fn damaged(file: &str, offset: u64, what: impl Into<String>) -> Self {
         Self::Damaged { file: file.to_owned(), offset, what: what.into() }
+    }
+
+    /// Why an event in a frame whose checksum is right does not decode: another build wrote it, or this one wrote what it
+    /// must not have.
+    pub(super) fn undecodable(file: &str, offset: u64, error: DecodeError) -> Self {
+        match error {
+            DecodeError::Version(_) | DecodeError::Kind(_) | DecodeError::Source(_) => {
+                Self::UnknownEvent { file: file.to_owned(), offset, source: error }
+            }
+            DecodeError::Short | DecodeError::Long(_) | DecodeError::Value(_) => {
+                Self::damaged(file, offset, error.to_string())
+            }
+        }
     }
 
     /// For `map_err`: the operating system refused `action` on `file`.

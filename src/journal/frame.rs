@@ -16,10 +16,13 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::HistoryId;
+use super::error::JournalError;
 use crate::clock::NumericDate;
 
-/// Begins every frame; the last byte is the version.
-const MAGIC: [u8; 4] = [0xFF, b'R', b'J', 1];
+/// Begins every frame of every version; the version is the next byte.
+const MAGIC: [u8; 3] = [0xFF, b'R', b'J'];
+/// The version that this build writes, and the only one it reads.
+const VERSION: u8 = 1;
 pub(super) const HEADER_BYTES: usize = 56;
 pub(super) const CHECKSUM_BYTES: usize = 16;
 
@@ -57,7 +60,8 @@ pub(super) struct Place {
 /// Makes a frame of room for a header and the events behind it; returns its checksum.
 pub(super) fn complete(frame: &mut Vec<u8>, place: Place, recorded_at: NumericDate) -> Checksum {
     let events_len = u32::try_from(frame.len() - HEADER_BYTES).unwrap_or(u32::MAX);
-    frame[..4].copy_from_slice(&MAGIC);
+    frame[..3].copy_from_slice(&MAGIC);
+    frame[3] = VERSION;
     frame[4..8].copy_from_slice(&events_len.to_le_bytes());
     frame[8..16].copy_from_slice(&place.number.to_le_bytes());
     frame[16..32].copy_from_slice(&place.history.0);
@@ -68,9 +72,10 @@ pub(super) fn complete(frame: &mut Vec<u8>, place: Place, recorded_at: NumericDa
     own
 }
 
-/// A frame whose checksum is right.
+/// A frame whose checksum is right. Of another version, it says nothing that can be relied on but where it ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
+    version: u8,
     pub(super) place: Place,
     pub(super) recorded_at: NumericDate,
     pub(super) checksum: Checksum,
@@ -91,7 +96,7 @@ impl Frame {
     /// The frame at the front of `bytes`.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, NoFrame> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(NoFrame::Needs(HEADER_BYTES))?;
-        if header[..4] != MAGIC {
+        if header[..3] != MAGIC {
             return Err(NoFrame::Bad("no frame begins here"));
         }
         let events_len = usize::try_from(u32::from_le_bytes(part(header, 4))).unwrap_or(usize::MAX);
@@ -108,6 +113,7 @@ impl Frame {
             return Err(NoFrame::Bad("the frame's checksum is wrong"));
         }
         Ok(Self {
+            version: header[3],
             place: Place {
                 number: u64::from_le_bytes(part(header, 8)),
                 history: HistoryId(part(header, 16)),
@@ -117,6 +123,14 @@ impl Frame {
             checksum: own,
             bytes: frame_end,
         })
+    }
+
+    /// Refuses a frame of another version by name (promise 13): the checksum says that it has not rotted.
+    pub(super) fn of_this_version(&self, file: &str) -> Result<(), JournalError> {
+        if self.version == VERSION {
+            return Ok(());
+        }
+        Err(JournalError::Version { file: file.to_owned(), found: self.version.into(), known: VERSION.into() })
     }
 
     /// Offset of the first valid frame in `bytes`, of whatever segment or history. Linear: a byte that cannot stand in
@@ -200,7 +214,7 @@ mod tests {
     #[test]
     fn a_frame_is_found_behind_anything() {
         let bytes = frame(b"");
-        let rest = [&MAGIC[..], &[0xFF; 9], &bytes[..50], &bytes].concat();
+        let rest = [&MAGIC[..], &[VERSION], &[0xFF; 9], &bytes[..50], &bytes].concat();
         assert_eq!(Frame::find(&rest).unwrap().0, 4 + 9 + 50);
         assert!(Frame::find(&rest[..rest.len() - 1]).is_none());
     }

@@ -43,6 +43,8 @@ pub struct Skipped {
 pub struct Salvage {
     /// Highest `seq` seen anywhere.
     pub last_seq: Seq,
+    /// Highest time recorded anywhere.
+    pub last_recorded: Option<NumericDate>,
     /// Events handed over; one may have come twice.
     pub events: u64,
     /// What was skipped; empty if nothing was wrong.
@@ -54,7 +56,8 @@ pub struct Salvage {
 /// killed before it was in place.
 ///
 /// # Errors
-/// [`JournalError::Io`] when the journal's directory cannot be listed or a file not be opened. Damage is no error.
+/// [`JournalError::Io`] when the journal's directory cannot be listed or a file not be opened; [`JournalError::Version`]
+/// and [`JournalError::UnknownEvent`] for what another build wrote (promise 13). Damage is no error.
 pub fn salvage(disk: &dyn Disk, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Result<Salvage, JournalError> {
     adopt(disk)?;
     let mut salvage = Salvage::default();
@@ -68,6 +71,7 @@ pub fn salvage(disk: &dyn Disk, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Res
     match Manifest::read(disk, DIR) {
         Ok(Some(manifest)) => {
             salvage.last_seq = manifest.last_seq;
+            salvage.last_recorded = manifest.last_recorded;
             history = Some(manifest.history);
             for entry in manifest.segments {
                 let path = entry.path(DIR);
@@ -77,28 +81,31 @@ pub fn salvage(disk: &dyn Disk, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Res
             }
         }
         Ok(None) => skip(Manifest::path(DIR), 0, "the manifest is missing".to_owned()),
+        Err(error @ JournalError::Version { .. }) => return Err(error),
         Err(error) => skip(Manifest::path(DIR), 0, error.to_string()),
     }
     for name in names.iter().filter(|name| is_segment(name)) {
-        let skipped = file(disk, &format!("{DIR}/{name}"), history, &mut |bytes, event| {
+        let (skipped, last_recorded) = file(disk, &format!("{DIR}/{name}"), history, &mut |bytes, event| {
             salvage.last_seq = salvage.last_seq.max(event.seq);
             salvage.events += 1;
             visit(bytes, event);
         })?;
         salvage.skipped.extend(skipped);
+        salvage.last_recorded = salvage.last_recorded.max(last_recorded);
     }
     Ok(salvage)
 }
 
 /// Hands over the events of every valid frame in one file, of the given history if there is one; returns what is
-/// neither a frame nor zero.
+/// neither a frame nor zero, and the highest time that a frame has recorded.
 pub(super) fn file(
     disk: &dyn Disk,
     path: &str,
     history: Option<HistoryId>,
     visit: &mut dyn FnMut(&[u8], &Event<'_>),
-) -> Result<Vec<Skipped>, JournalError> {
+) -> Result<(Vec<Skipped>, Option<NumericDate>), JournalError> {
     let mut skipped = Vec::new();
+    let mut last_recorded = None;
     let mut skip = |offset: usize, bytes: usize, what: &str| {
         skipped.push(Skipped {
             file: path.to_owned(),
@@ -117,20 +124,25 @@ pub(super) fn file(
         }
         at += gap.len();
         let Some((_, frame)) = found else { break };
+        frame.of_this_version(path)?;
         if history.is_some_and(|history| history != frame.place.history) {
             skip(at, frame.bytes, "a frame of another history");
         } else {
+            last_recorded = last_recorded.max(Some(frame.recorded_at));
             for event in events_of(&bytes[at..at + frame.bytes]) {
                 match event.map(|bytes| (bytes, Event::decode(bytes))) {
                     Ok((bytes, Ok(event))) => visit(bytes, &event),
-                    Ok((bytes, Err(error))) => skip(at, bytes.len(), &error.to_string()),
+                    Ok((bytes, Err(error))) => match JournalError::undecodable(path, at as u64, error) {
+                        JournalError::Damaged { what, .. } => skip(at, bytes.len(), &what),
+                        unknown => return Err(unknown),
+                    },
                     Err(what) => skip(at, 0, what),
                 }
             }
         }
         at += frame.bytes;
     }
-    Ok(skipped)
+    Ok((skipped, last_recorded))
 }
 
 /// A file's bytes, zeros where the disk gives none.

@@ -104,6 +104,7 @@ impl FrameReader {
                 Ok(frame) => break frame,
             }
         };
+        frame.of_this_version(&self.path)?;
         if frame.place != self.next {
             return Ok(Link::Bad("the frame belongs to another place, segment or history"));
         }
@@ -120,7 +121,8 @@ impl FrameReader {
         let wrong = |what: &str| JournalError::damaged(&self.path, self.last.start, what);
         for bytes in events_of(self.last_frame()) {
             let bytes = bytes.map_err(wrong)?;
-            let event = Event::decode(bytes).map_err(|error| wrong(&error.to_string()))?;
+            let event =
+                Event::decode(bytes).map_err(|error| JournalError::undecodable(&self.path, self.last.start, error))?;
             visit(bytes, &event)?;
         }
         Ok(())

@@ -176,6 +176,22 @@ fn an_issuer_without_live_entries_is_no_reason_not_to_start_even_where_the_index
 }
 
 #[test]
+fn after_an_accepted_loss_the_clock_goes_on_from_the_last_time_recorded_anywhere() {
+    let mut store = Store::new();
+    store.revoke("a", START.plus(9 * HOUR));
+    // Recorded by closing frames alone.
+    store.time.pass(4 * HOUR);
+    store.stop();
+    std::fs::write(store.journal_path().join("MANIFEST"), b"rot").unwrap();
+    assert!(store.start().is_err());
+    let index_path = store.index_path();
+    revokd::denylist::accept_loss(&store.sources(&index_path, &|path| Index::open(path, 16 << 20))).unwrap();
+    store.start().unwrap();
+    let now = store.denylist().clock().now();
+    assert!(!now.doubted && now.earliest == START.plus(4 * HOUR), "{now:?}");
+}
+
+#[test]
 fn a_store_that_stops_says_so_and_never_good() {
     let mut store = Store::new();
     store.revoke("a", START.plus(HOUR));

@@ -47,7 +47,9 @@ pub fn accept_loss(sources: &Sources<'_>) -> Result<Salvaged, OpenError> {
     let from_index = events.len() as u64 - from_journal;
     let highest = events.keys().next_back().copied().unwrap_or(0).max(skipped.last_seq);
     let recorded = |raw: &[u8]| Event::decode(raw).map_or(i64::MIN, |event| event.recorded_at.0);
+    // Closing frames record later times than any event; without them the clock would be doubted for no reason.
     let recorded_at = events.values().map(|raw| recorded(raw)).max().unwrap_or(0);
+    let recorded_at = skipped.last_recorded.map_or(recorded_at, |last| last.0.max(recorded_at));
     journal::rebuild(
         &sources.disk,
         sources.journal,
