@@ -18,6 +18,7 @@ mod state;
 pub mod sync;
 mod usage;
 mod writer;
+mod writes;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};

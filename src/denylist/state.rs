@@ -1,7 +1,7 @@
 //! What the threads of the core share, and how it looks from outside.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::filter::{FilterLoad, FrontFilter};
 use super::places::Places;
 use super::request::{PurgeReport, WriteError};
 use super::usage::ShareLimits;
+use super::writes::Writes;
 use crate::clock::{Clock, Now, NumericDate};
 use crate::event::{Change, Seq};
 use crate::index::Index;
@@ -43,48 +44,6 @@ pub struct Settings {
     pub changes_per_entry_max: u32,
     /// The time is recorded at least this often, seconds, so that a restart finds a short gap.
     pub heartbeat_s: i64,
-}
-
-/// Whether the journal takes writes.
-#[derive(Debug, Default)]
-pub(super) struct Writes(AtomicU8);
-
-impl Writes {
-    const OPEN: u8 = 0;
-    const REFUSED: u8 = 1;
-    const FAILED: u8 = 2;
-
-    pub(super) fn check(&self) -> Result<(), WriteError> {
-        match self.0.load(Ordering::Acquire) {
-            Self::OPEN => Ok(()),
-            Self::REFUSED => Err(WriteError::Refused),
-            _ => Err(WriteError::Failed),
-        }
-    }
-
-    pub(super) fn is_refused(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::REFUSED
-    }
-
-    /// Refused writes may be tried again, failed ones may not.
-    pub(super) fn may_try(&self) -> Result<(), WriteError> {
-        self.check().or_else(|error| if error == WriteError::Refused { Ok(()) } else { Err(error) })
-    }
-
-    /// Gives whether they were open until now.
-    pub(super) fn refuse(&self) -> bool {
-        self.0.compare_exchange(Self::OPEN, Self::REFUSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// Gives whether they were refused until now.
-    pub(super) fn resume(&self) -> bool {
-        self.0.compare_exchange(Self::REFUSED, Self::OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// For good: only a restart, which verifies the journal, takes this back.
-    pub(super) fn fail(&self) {
-        self.0.store(Self::FAILED, Ordering::Release);
-    }
 }
 
 /// How the core is, for probes and gauges.
