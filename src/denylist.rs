@@ -38,6 +38,7 @@ use crate::token::{Issuer, Jti, Key};
 
 pub use indexer::Indexer;
 pub use listing::{ListFilter, Listed, Page};
+pub use reads::Priority;
 pub use recover::{IndexState, OpenError, Opened, Salvaged, Sources, accept_loss, open, verify};
 pub use refill::Refiller;
 pub use request::{Outcome, Proof, PurgeReport, Refusal, RevokeRequest, WriteError};
@@ -89,13 +90,13 @@ impl Denylist {
     ///
     /// # Errors
     /// [`Unavailable`] where the answer is not known (promise 3).
-    pub async fn check(&self, issuer: &Issuer<'_>, jti: &Jti<'_>) -> Result<Verdict, Unavailable> {
+    pub async fn check(&self, issuer: &Issuer<'_>, jti: &Jti<'_>, priority: Priority) -> Result<Verdict, Unavailable> {
         let key = Key::of_token(issuer, jti);
         if self.state.surely_good(&key)? {
             return Ok(Verdict::Good);
         }
         let state = self.state.clone();
-        self.reads.run(move || state.read(&key)).await
+        self.reads.run(priority, move || state.read(&key)).await
     }
 
     /// Whether the verdict on a token is good and known without a read: the answer to almost every check. `false` says
@@ -112,7 +113,7 @@ impl Denylist {
     ///
     /// # Errors
     /// [`Unavailable`] for all if the answer for one is not known.
-    pub async fn check_many(&self, keys: &[Key]) -> Result<Vec<(usize, Revoked)>, Unavailable> {
+    pub async fn check_many(&self, keys: &[Key], priority: Priority) -> Result<Vec<(usize, Revoked)>, Unavailable> {
         let mut maybe = Vec::new();
         for (turn, some) in keys.chunks(KEYS_PER_TURN).enumerate() {
             if turn > 0 {
@@ -125,7 +126,7 @@ impl Denylist {
             let state = self.state.clone();
             let some = some.to_vec();
             let read = move || some.into_iter().map(|(at, key)| Ok((at, state.read(&key)?))).collect();
-            let found: Vec<(usize, Verdict)> = self.reads.run(read).await?;
+            let found: Vec<(usize, Verdict)> = self.reads.run(priority, read).await?;
             revoked.extend(found.into_iter().filter_map(|(at, verdict)| match verdict {
                 Verdict::Revoked(entry) => Some((at, entry)),
                 Verdict::Good => None,
@@ -174,23 +175,23 @@ impl Denylist {
         self.ask(|reply| Command::Purge { reply }).await
     }
 
-    /// Live entries, newest first, with a `seq` below `before`. Looks at a bounded number of entries, so a page can be
+    /// Live entries, newest first, with a `seq` below `before`. Listing is for admins, and may use their reads. Looks at a bounded number of entries, so a page can be
     /// short and still have a next one.
     ///
     /// # Errors
     /// [`Unavailable`] where the index cannot be read in time.
     pub async fn list(&self, filter: ListFilter, before: Option<Seq>, limit: usize) -> Result<Page, Unavailable> {
         let state = self.state.clone();
-        self.reads.run(move || listing::page(&state, &filter, before, limit)).await
+        self.reads.run(Priority::Admin, move || listing::page(&state, &filter, before, limit)).await
     }
 
-    /// The live entry that the denylist knows by `key`.
+    /// The live entry that the denylist knows by `key`. As [`Self::list`].
     ///
     /// # Errors
     /// [`Unavailable`] where the index cannot be read in time.
     pub async fn entry(&self, key: Key) -> Result<Option<Listed>, Unavailable> {
         let state = self.state.clone();
-        self.reads.run(move || listing::entry(&state, &key)).await
+        self.reads.run(Priority::Admin, move || listing::entry(&state, &key)).await
     }
 
     /// The configured share of false positives of the front filter.

@@ -27,7 +27,7 @@ use crate::revocation::{Unavailable, Verdict};
 use crate::wire::CheckAnswer;
 
 pub(crate) use answer::Answer;
-pub(crate) use asked::{Asked, Claims, Judged};
+pub(crate) use asked::{Asked, Claims, Judged, priority};
 
 /// The path of a check by `jti`.
 pub(crate) const BY_PATH: &str = "/check/{jti}";

@@ -13,7 +13,7 @@ use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Http;
-use super::check::{Answer, Asked, Claims, Judged, counted, json, no_entry, one};
+use super::check::{Answer, Asked, Claims, Judged, counted, json, no_entry, one, priority};
 use super::error::ApiError;
 use super::extract::{Members, Query, json as json_body, text_of};
 use super::openapi::{Guarded, Reading};
@@ -76,7 +76,7 @@ async fn one_token(http: &Http, caller: &Caller, members: &Members<'_>) -> Resul
         let _permit = http.in_flight.enter(1, caller)?;
         let mut many = Many::with_capacity(1);
         many.ask_token(http, &token).await?;
-        many.answers(http).await
+        many.answers(http, caller).await
     };
     let answers = counted(http, 1, judge.await)?;
     Ok(json(answers.first().map(Answer::body).unwrap_or_default()))
@@ -98,7 +98,7 @@ async fn ids_in_order(
                 tokio::task::yield_now().await;
             }
         }
-        many.respond(http).await
+        many.respond(http, caller).await
     };
     counted(http, ids.len(), judge.await)
 }
@@ -115,7 +115,7 @@ async fn tokens_in_order(http: &Http, caller: &Caller, tokens: &RawValue) -> Res
                 tokio::task::yield_now().await;
             }
         }
-        many.respond(http).await
+        many.respond(http, caller).await
     };
     counted(http, tokens.len(), judge.await)
 }
@@ -175,8 +175,8 @@ impl Many {
     }
 
     /// All verdicts, in order, or none.
-    async fn answers(self, http: &Http) -> Result<Vec<Answer>, ApiError> {
-        let mut revoked = http.denylist.check_many(&self.keys).await?.into_iter().peekable();
+    async fn answers(self, http: &Http, caller: &Caller) -> Result<Vec<Answer>, ApiError> {
+        let mut revoked = http.denylist.check_many(&self.keys, priority(caller)).await?.into_iter().peekable();
         let mut answers = Vec::with_capacity(self.places.len());
         let mut keys = 0..;
         for place in self.places {
@@ -200,8 +200,8 @@ impl Many {
         Ok(answers)
     }
 
-    async fn respond(self, http: &Http) -> Result<Response, ApiError> {
-        let answers = self.answers(http).await?;
+    async fn respond(self, http: &Http, caller: &Caller) -> Result<Response, ApiError> {
+        let answers = self.answers(http, caller).await?;
         let mut body = Vec::with_capacity(16 + 48 * answers.len());
         body.extend_from_slice(br#"{"results":["#);
         for (at, answer) in answers.iter().enumerate() {

@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 
 use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
 use revokd::denylist::{
-    self, Denylist, OpenError, Opened, Outcome, Proof, PurgeReport, RevokeRequest, Settings, ShareLimits, Sources,
-    WriteError,
+    self, Denylist, OpenError, Opened, Outcome, Priority, Proof, PurgeReport, RevokeRequest, Settings, ShareLimits,
+    Sources, WriteError,
 };
 use revokd::event::Origin;
 use revokd::index::Index;
@@ -206,7 +206,7 @@ impl Store {
             let _ = self.runtime.block_on(self.denylist().purge());
         }
         let jti = Jti::parse(jti).unwrap();
-        self.runtime.block_on(self.denylist().check(&Issuer::NAMELESS, &jti))
+        self.runtime.block_on(self.denylist().check(&Issuer::NAMELESS, &jti, Priority::Ordinary))
     }
 
     pub fn is_revoked(&self, jti: &str) -> bool {

@@ -6,7 +6,8 @@ use super::super::Http;
 use super::super::error::ApiError;
 use super::super::extract::{Members, Query};
 use super::no_entry;
-use crate::keys::Caller;
+use crate::denylist::Priority;
+use crate::keys::{Caller, Scope};
 use crate::revocation::Verdict;
 use crate::token::{Issuer, Jti, Key, Selector, limited};
 use crate::verifier::VerifiedToken;
@@ -134,10 +135,15 @@ impl<'a> Asked<'a> {
     pub(super) async fn verdict(&self, http: &Http, caller: &Caller) -> Result<Verdict, ApiError> {
         let _permit = http.in_flight.enter(1, caller)?;
         match &self.jti {
-            Some(jti) => Ok(http.denylist.check(self.issuer, jti).await?),
+            Some(jti) => Ok(http.denylist.check(self.issuer, jti, priority(caller)).await?),
             None => Ok(no_entry(http)?),
         }
     }
+}
+
+/// Whose reads a caller may use.
+pub(crate) const fn priority(caller: &Caller) -> Priority {
+    if caller.scopes.contains(Scope::Admin) { Priority::Admin } else { Priority::Ordinary }
 }
 
 /// A set of selectors.
