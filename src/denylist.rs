@@ -158,13 +158,21 @@ impl Denylist {
         self.ask_in_time(|reply| Command::Revoke(Ask { requests, origin, admin, place, reply })).await
     }
 
-    /// Journals a change that is no entry: an API key made or revoked. Gives its place in the history.
+    /// Journals a change that is no entry: an API key made or revoked, the clock trusted. Gives its place in the history.
     ///
     /// # Errors
     /// [`WriteError`] when it was not written.
     pub async fn record(&self, change: Change<'static>, origin: Origin<'static>) -> Result<Seq, WriteError> {
         let change = Box::new(change);
         self.ask_in_time(|reply| Command::Record { change, ends_at: NumericDate::NEVER, origin, reply }).await
+    }
+
+    /// Ends the doubt in the clock, since an admin vouches for it; answered when it is durable who did and when.
+    ///
+    /// # Errors
+    /// [`WriteError`] when it was not written; the clock is doubted as before.
+    pub async fn trust_clock(&self, origin: Origin<'static>) -> Result<Seq, WriteError> {
+        self.record(Change::ClockTrusted, origin).await
     }
 
     /// Drops what has ended, in short steps; answered when all is done. Purges asked for meanwhile share the answer.

@@ -110,6 +110,8 @@ pub enum Change<'a> {
         /// `exp - iat` of the token seen, seconds.
         lifetime_s: i64,
     },
+    /// An admin vouched for the wall clock: doubt in it ended then. Says who and when; replay changes nothing by it.
+    ClockTrusted,
 }
 
 /// What is kept of an API key: never the key itself.
@@ -153,7 +155,10 @@ impl<'a> Event<'a> {
         let key = match &self.change {
             Change::Revoked(revocation) => revocation.key(),
             Change::Restored { issuer, jti, .. } => Key::of_token(issuer, jti),
-            Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => return None,
+            Change::KeyCreated(_)
+            | Change::KeyRevoked { .. }
+            | Change::LifetimeRaised { .. }
+            | Change::ClockTrusted => return None,
         };
         Some((key, BucketId::of(self.recorded_at, self.ends_at)))
     }

@@ -140,7 +140,7 @@ impl Keys {
             Change::KeyRevoked { id } => {
                 by_id.remove(id.as_ref());
             }
-            Change::Revoked(_) | Change::Restored { .. } | Change::LifetimeRaised { .. } => {}
+            Change::Revoked(_) | Change::Restored { .. } | Change::LifetimeRaised { .. } | Change::ClockTrusted => {}
         }
     }
 

@@ -191,11 +191,15 @@ impl State {
         Ok(found.verdict(self.clock.now().earliest))
     }
 
-    /// Folds in what is neither entry nor cutoff: keys and lifetimes.
+    /// Folds in what is neither entry nor cutoff: keys, lifetimes, trust in the clock.
     pub(super) fn apply(&self, change: &Change<'_>) {
         self.keys.apply(change);
-        if let Change::LifetimeRaised { issuer, lifetime_s } = change {
-            raise(&mut self.lifetimes.write().unwrap_or_else(PoisonError::into_inner), issuer, *lifetime_s);
+        match change {
+            Change::LifetimeRaised { issuer, lifetime_s } => {
+                raise(&mut self.lifetimes.write().unwrap_or_else(PoisonError::into_inner), issuer, *lifetime_s);
+            }
+            Change::ClockTrusted => self.clock.trust(),
+            _ => {}
         }
     }
 

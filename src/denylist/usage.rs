@@ -55,7 +55,9 @@ fn holders(event: &Event<'_>) -> impl Iterator<Item = Holder> {
     let issuer = match &event.change {
         Change::Revoked(revocation) => Some(&revocation.issuer),
         Change::Restored { issuer, .. } => Some(issuer),
-        Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => None,
+        Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } | Change::ClockTrusted => {
+            None
+        }
     };
     let actor = (!event.origin.actor.is_empty()).then(|| Holder::ApiKey(event.origin.actor.as_ref().into()));
     issuer.map(|issuer| Holder::Issuer(issuer.as_str().into())).into_iter().chain(actor)

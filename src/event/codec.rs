@@ -42,6 +42,7 @@ mod kind {
     pub(super) const KEY_CREATED: u8 = 3;
     pub(super) const KEY_REVOKED: u8 = 4;
     pub(super) const LIFETIME_RAISED: u8 = 5;
+    pub(super) const CLOCK_TRUSTED: u8 = 6;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -52,6 +53,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         Change::KeyCreated(_) => kind::KEY_CREATED,
         Change::KeyRevoked { .. } => kind::KEY_REVOKED,
         Change::LifetimeRaised { .. } => kind::LIFETIME_RAISED,
+        Change::ClockTrusted => kind::CLOCK_TRUSTED,
     });
     out.push(event.origin.source as u8);
     out.extend_from_slice(&event.seq.to_le_bytes());
@@ -83,6 +85,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&lifetime_s.to_le_bytes());
             put_str(out, Some(issuer.as_str()));
         }
+        Change::ClockTrusted => {}
     }
 }
 
@@ -139,6 +142,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         kind::LIFETIME_RAISED => {
             Change::LifetimeRaised { lifetime_s: i64::from_le_bytes(reader.array()?), issuer: reader.issuer()? }
         }
+        kind::CLOCK_TRUSTED => Change::ClockTrusted,
         other => return Err(DecodeError::Kind(other)),
     };
     match reader.0.len() {
@@ -226,7 +230,8 @@ mod tests {
         });
         let raised = any::<i64>()
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
-        prop_oneof![revoked, restored, created, raised, Just(Change::KeyRevoked { id: "0123".into() })]
+        let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
+        prop_oneof![revoked, restored, created, raised, revoked_key, Just(Change::ClockTrusted)]
     }
 
     proptest! {

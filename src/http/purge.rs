@@ -12,6 +12,8 @@ use super::Http;
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
 use super::openapi::{Guarded, Reading, Stored};
+use super::revoke::origin;
+use super::trace::Trace;
 use crate::keys::Caller;
 use crate::wire::{PurgeAnswer, PurgeBody};
 
@@ -26,6 +28,7 @@ use crate::wire::{PurgeAnswer, PurgeBody};
 pub(crate) async fn purge(
     State(http): State<Arc<Http>>,
     Extension(caller): Extension<Caller>,
+    Extension(trace): Extension<Trace>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -36,7 +39,7 @@ pub(crate) async fn purge(
     }
     let body = whole(&http, &caller, &headers, body).await?;
     if vouches_for_clock(&body)? {
-        http.denylist.clock().trust();
+        http.denylist.trust_clock(origin(&caller, &trace)).await?;
     }
     let report = http.denylist.purge().await?;
     Ok(Json(PurgeAnswer { buckets: report.buckets, entries: report.entries, segments: report.segments }))

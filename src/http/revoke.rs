@@ -72,6 +72,15 @@ async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError
     }
 }
 
+/// Who asks for a change, as the history keeps it.
+pub(crate) fn origin(caller: &Caller, trace: &Trace) -> Origin<'static> {
+    Origin {
+        actor: caller.id.as_ref().to_owned().into(),
+        source: Source::Api,
+        request_id: trace.id().to_owned().into(),
+    }
+}
+
 /// On whose behalf something is revoked.
 pub(crate) struct By {
     origin: Origin<'static>,
@@ -80,14 +89,7 @@ pub(crate) struct By {
 
 impl By {
     fn new(caller: &Caller, trace: &Trace) -> Self {
-        Self {
-            is_admin: caller.scopes.contains(Scope::Admin),
-            origin: Origin {
-                actor: caller.id.as_ref().to_owned().into(),
-                source: Source::Api,
-                request_id: trace.id().to_owned().into(),
-            },
-        }
+        Self { is_admin: caller.scopes.contains(Scope::Admin), origin: origin(caller, trace) }
     }
 
     /// Revokes all of `requests`; returns after what is stored of them is durable (promise 1).

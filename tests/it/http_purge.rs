@@ -39,6 +39,8 @@ async fn a_purge_ends_doubt_in_the_clock_only_when_told_to() {
     }
     app.post_json("/purge", &json!({"trust_clock": 1})).await.refuses(422, "trust_clock");
     assert!(app.denylist.clock().now().doubted);
+    let before = app.denylist.status().last_seq;
     app.post_json("/purge", &json!({"trust_clock": true})).await.ok();
     assert!(!app.denylist.clock().now().doubted);
+    assert_eq!(app.denylist.status().last_seq, before + 1, "who trusted the clock, and when, is in the history");
 }

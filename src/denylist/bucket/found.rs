@@ -40,9 +40,10 @@ impl Found {
         let revoked = match event.change {
             Change::Revoked(revocation) => Some((event.recorded_at, revocation.reason.map(Reason::into_owned))),
             Change::Restored { .. } => None,
-            Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } => {
-                return Err(Unavailable::Index);
-            }
+            Change::KeyCreated(_)
+            | Change::KeyRevoked { .. }
+            | Change::LifetimeRaised { .. }
+            | Change::ClockTrusted => return Err(Unavailable::Index),
         };
         Ok(Self { seq: event.seq, ends_at: event.ends_at, revoked })
     }
