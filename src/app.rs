@@ -7,6 +7,7 @@
 mod admin_key;
 mod gauges;
 mod parts;
+mod threads;
 mod verification;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::threads::Fate;
 use crate::config::{self, Loaded, LogFormat};
 use crate::denylist::{self, Denylist, OpenError, Opened};
 use crate::http::listener::{self, Bound};
@@ -28,6 +30,9 @@ use crate::telemetry::{self, LogGuard, TelemetryError};
 use crate::verifier::{SettingsError, Verifier};
 
 pub use verification::{Progress, VerifyReport, verify};
+
+/// How long the core's threads may take to end; a disk that hangs must not hold a stop up for ever.
+const THREADS_GRACE: Duration = Duration::from_secs(30);
 
 /// How to serve.
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,6 +120,8 @@ pub fn serve(loaded: &Loaded, options: ServeOptions) -> Result<(), AppError> {
         let drain_delay = Duration::from_millis(loaded.config.server.drain_delay_ms);
         Ok(shutdown::supervise(run(loaded, options, &log, &stop), &stop, signals, drain_delay).await)
     });
+    // A read of the index that hangs is left behind too; nothing else is under way any more.
+    runtime.shutdown_background();
     match ended {
         Ok(Ended::Finished(result)) => result,
         // The journal is safe at every instant: all that was acknowledged is durable.
@@ -179,7 +186,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         not_ready,
         served,
     );
-    end(denylist, threads).await;
+    end(denylist, threads).await?;
     let listener::Served { cut, went_deaf } =
         served.map_err(|error| AppError::system("go on serving")(io::Error::other(error)))?;
     if cut > 0 {
@@ -268,13 +275,20 @@ async fn purge(denylist: &Denylist) {
 }
 
 /// Ends the core's threads: the writer closes the journal, the indexer takes in what is left.
-async fn end(denylist: Denylist, threads: [JoinHandle<()>; 3]) {
-    let joined = tokio::task::spawn_blocking(move || {
-        denylist.stop();
-        drop(denylist);
-        threads.into_iter().filter_map(|thread| thread.join().err()).count()
-    });
-    if !matches!(joined.await, Ok(0)) {
-        tracing::error!("a thread of the core died; the next start verifies everything");
+async fn end(denylist: Denylist, threads: [JoinHandle<()>; 3]) -> Result<(), AppError> {
+    // Beside: where the queue is full and the writer hangs, this would hang with it.
+    let _asking = spawn("stop", move || denylist.stop())?;
+    for (name, fate) in threads::join(threads, THREADS_GRACE).await {
+        match fate {
+            Fate::Ended => {}
+            Fate::Died => {
+                tracing::error!(thread = name, "a thread of the core died; the next start verifies everything");
+            }
+            Fate::Stuck => tracing::error!(
+                thread = name,
+                "a thread of the core does not end and is left behind; all that was acknowledged is durable"
+            ),
+        }
     }
+    Ok(())
 }
