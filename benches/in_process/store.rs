@@ -186,6 +186,7 @@ fn settings() -> Settings {
         capacity_min: 100_000,
         filter_on: true,
         overlay_entries_max: 65_536,
+        index_timeout_ms: 60_000,
         waiting_writes_max: 4_096,
         reads_max: 64,
         read_timeout_ms: 250,

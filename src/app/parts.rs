@@ -71,6 +71,7 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
         capacity_min: usize::try_from(config.filter.capacity_min).unwrap_or(usize::MAX),
         filter_on: config.filter.mode == FilterMode::On,
         overlay_entries_max: config.store.overlay_entries_max,
+        index_timeout_ms: config.store.open_timeout_ms,
         waiting_writes_max: config.limits.waiting_writes_max,
         reads_max: config.check.reads_max,
         read_timeout_ms: config.check.read_timeout_ms,

@@ -3,12 +3,13 @@
 //! Journal and index are read once each. The journal's pass folds every event: keys and lifetimes into memory, entries
 //! into the digest of their bucket, or into its overlay where the index says itself that it is behind. The index's pass
 //! is an ordered scan of every tree, which must give the same digests and fills the filters. If it does not, or fails,
-//! or hangs, a new generation is built from the journal beside it.
+//! panics or stands still, a new generation is built from the journal beside it.
 
 mod fold;
 mod loss;
 mod mend;
 mod verify;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -131,7 +132,7 @@ pub fn open(
     // Before the index, which would otherwise outlive a first start that is killed here, and tell of a lost journal.
     Journal::begin_if_new(&sources.disk, sources.journal)?;
     let index = mend::newest_generation(sources);
-    let mut fold = Fold::over(index, settings.overlay_entries_max);
+    let mut fold = Fold::over(index, &settings);
     let (journal, recovery) =
         Journal::open(sources.disk.clone(), sources.journal, &mut |raw, event| fold.take(raw, event))?;
     if let Some(last_recorded) = recovery.last_recorded {

@@ -32,6 +32,8 @@ pub struct Settings {
     pub filter_on: bool,
     /// Entries that the index may be behind before writes wait for it.
     pub overlay_entries_max: usize,
+    /// How long the index may stand still at start before it is given up and built anew, milliseconds.
+    pub index_timeout_ms: u64,
     /// Changes that may wait for the writer.
     pub waiting_writes_max: usize,
     /// Reads of the index at a time.

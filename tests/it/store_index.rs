@@ -117,6 +117,32 @@ fn an_index_that_hangs_is_left_behind_and_built_beside() {
 }
 
 #[test]
+fn an_index_that_rots_between_opening_and_proving_is_built_beside() {
+    for rot in [0x00, 0xFF, 0x5A] {
+        let mut store = Store::new();
+        fill(&store, 0..400);
+        store.settle();
+        // A start makes sled write down what it holds, and read it from there at the next one.
+        store.restart();
+        store.stop();
+        let opened = AtomicUsize::new(0);
+        store
+            .start_with(&|path| {
+                let index = Index::open(path, 16 << 20)?;
+                if opened.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let db = path.join("db");
+                    let bytes = std::fs::read(&db).unwrap().len();
+                    std::fs::write(&db, vec![rot; bytes]).unwrap();
+                }
+                Ok(index)
+            })
+            .unwrap();
+        assert!(store.rebuilt(), "{rot:#x}");
+        assert_all(&store, 0..400);
+    }
+}
+
+#[test]
 fn an_index_that_is_behind_is_replayed_and_not_rebuilt() {
     let mut store = Store::new();
     fill(&store, 0..200);

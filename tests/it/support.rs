@@ -53,6 +53,7 @@ pub fn settings() -> Settings {
         capacity_min: 1_000,
         filter_on: mode() != Mode::FilterOff,
         overlay_entries_max: 10_000,
+        index_timeout_ms: 60_000,
         waiting_writes_max: 4_096,
         reads_max: 64,
         read_timeout_ms: 30_000,

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::bucket::{Bucket, Buckets};
 use super::super::filter::BucketFilter;
-use super::super::state::raise;
+use super::super::state::{Settings, raise};
 use super::super::usage::Usage;
+use super::watch::{Progress, watched};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
 use crate::index::{Digest, Index, IndexError};
@@ -32,6 +34,10 @@ pub(super) enum Doubt {
     Index(#[from] IndexError),
     #[error("the bucket that ends at {0} differs")]
     Unequal(NumericDate),
+    #[error("the index's store panicked")]
+    Panicked,
+    #[error("the index's store does not go on")]
+    Stuck,
     #[error(transparent)]
     Memory(#[from] Unavailable),
 }
@@ -47,22 +53,20 @@ pub(super) struct Fold {
     /// Events that the index had not taken in.
     pub(super) replayed: u64,
     overlay_entries_max: usize,
+    /// How long the index may stand still.
+    patience: Duration,
     scratch: Vec<u8>,
 }
 
 impl Fold {
     /// Begins a fold beside `index`, of which it reads the marks.
-    pub(super) fn over(index: Result<Index, Doubt>, overlay_entries_max: usize) -> Self {
-        let mut expected = HashMap::new();
-        let index = index.and_then(|index| {
-            for bucket in index.buckets() {
-                let tree = index.tree(bucket)?;
-                let mark = tree.mark()?;
-                tree.cut_listing(mark)?;
-                expected.insert(bucket, Expected { mark, ..Expected::default() });
-            }
-            Ok(index)
-        });
+    pub(super) fn over(index: Result<Index, Doubt>, settings: &Settings) -> Self {
+        let patience = Duration::from_millis(settings.index_timeout_ms);
+        let begun = index.and_then(|index| watched(patience, move |progress| begin(index, progress)));
+        let (index, expected) = match begun {
+            Ok((index, expected)) => (Ok(index), expected),
+            Err(doubt) => (Err(doubt), HashMap::new()),
+        };
         Self {
             keys: Keys::default(),
             lifetimes: HashMap::new(),
@@ -71,7 +75,8 @@ impl Fold {
             expected,
             index,
             replayed: 0,
-            overlay_entries_max,
+            overlay_entries_max: settings.overlay_entries_max,
+            patience,
             scratch: Vec::with_capacity(512),
         }
     }
@@ -115,13 +120,16 @@ impl Fold {
             self.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
         }
         let ended: Vec<_> = self.expected.keys().copied().filter(|bucket| bucket.end() <= earliest).collect();
-        for bucket in ended {
-            self.expected.remove(&bucket);
-            if let Ok(index) = &self.index
-                && let Err(error) = index.drop_tree(bucket)
-            {
-                self.doubt(error.into());
+        self.expected.retain(|bucket, _| bucket.end() > earliest);
+        let dropped = self.on_index(|index, progress| {
+            for bucket in ended {
+                index.drop_tree(bucket)?;
+                progress.step();
             }
+            Ok(())
+        });
+        if let Err(doubt) = dropped {
+            self.doubt(doubt);
         }
     }
 
@@ -144,17 +152,41 @@ impl Fold {
 
     /// Takes the overlays into the index once they are at their limit.
     fn catch_up(&self) -> Result<(), Doubt> {
-        match &self.index {
-            Ok(index) if self.buckets.behind() >= self.overlay_entries_max => self.drain(index),
-            _ => Ok(()),
+        if self.buckets.behind() < self.overlay_entries_max {
+            return Ok(());
         }
-    }
-
-    /// Takes all overlays into the index.
-    pub(super) fn drain(&self, index: &Index) -> Result<(), Doubt> {
-        for bucket in self.buckets.all().iter() {
-            self.buckets.sub_behind(bucket.drain(index)?);
-        }
+        let buckets = self.buckets.all();
+        self.on_index(move |index, progress| {
+            for bucket in buckets.iter() {
+                bucket.drain(index)?;
+                progress.step();
+            }
+            Ok(())
+        })?;
+        self.buckets.sub_behind(self.buckets.behind());
         Ok(())
     }
+
+    /// Does `work` on the index, watched, unless it is in doubt already.
+    fn on_index(
+        &self,
+        work: impl FnOnce(&Index, &Progress) -> Result<(), Doubt> + Send + 'static,
+    ) -> Result<(), Doubt> {
+        let Ok(index) = self.index.as_ref() else { return Ok(()) };
+        let index = index.clone();
+        watched(self.patience, move |progress| work(&index, progress))
+    }
+}
+
+/// Reads how far each tree says it is.
+fn begin(index: Index, progress: &Progress) -> Result<(Index, HashMap<BucketId, Expected>), Doubt> {
+    let mut expected = HashMap::new();
+    for bucket in index.buckets() {
+        let tree = index.tree(bucket)?;
+        let mark = tree.mark()?;
+        tree.cut_listing(mark)?;
+        expected.insert(bucket, Expected { mark, ..Expected::default() });
+        progress.step();
+    }
+    Ok((index, expected))
 }

@@ -1,8 +1,10 @@
 //! `--accept-loss`: a new history from what a damaged journal and the index still hold.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
-use super::super::recover::mend::newest_generation;
+use super::mend::newest_generation;
+use super::watch::{PATIENCE, watched};
 use super::{OpenError, Sources};
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};
@@ -31,18 +33,28 @@ pub fn accept_loss(sources: &Sources<'_>) -> Result<Salvaged, OpenError> {
     })?;
     let from_journal = events.len() as u64;
     // Without an index there is nothing more to save; a damaged one gives what it still can.
-    match newest_generation(sources) {
-        Ok(index) => {
+    let (found, records) = mpsc::channel::<Box<[u8]>>();
+    let read = newest_generation(sources).and_then(|index| {
+        watched(PATIENCE, move |progress| {
             for bucket in index.buckets() {
-                for raw in index.tree(bucket)?.records() {
-                    let Ok(raw) = raw else { break };
-                    if let Ok(event) = Event::decode(raw.as_ref()) {
-                        events.entry(event.seq).or_insert_with(|| raw.as_ref().into());
-                    }
+                let Ok(tree) = index.tree(bucket) else { continue };
+                // What comes behind an error cannot be read; the next bucket may be.
+                for raw in tree.records().map_while(Result::ok) {
+                    let _ = found.send(raw.as_ref().into());
+                    progress.step();
                 }
             }
+            Ok(())
+        })
+    });
+    if let Err(doubt) = read {
+        tracing::warn!(%doubt, "the index cannot be read to its end; what it gave until then is saved");
+    }
+    for raw in records.try_iter() {
+        if let Ok(event) = Event::decode(&raw) {
+            let seq = event.seq;
+            events.entry(seq).or_insert(raw);
         }
-        Err(doubt) => tracing::warn!(%doubt, "the index gives nothing to save"),
     }
     let from_index = events.len() as u64 - from_journal;
     let highest = events.keys().next_back().copied().unwrap_or(0).max(skipped.last_seq);

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::super::bucket::{Bucket, Buckets};
 use super::super::filter::{BucketFilter, FrontFilter};
 use super::super::state::Settings;
 use super::super::usage::Usage;
 use super::fold::{Doubt, Fold};
+use super::watch::{Progress, watched};
 use super::{OpenError, Sources};
 use crate::clock::NumericDate;
 use crate::event::Seq;
@@ -57,14 +59,22 @@ pub(super) fn remove_other_generations(path: &Path, keep: &Path) {
 
 /// Holds the index against the fold, and fills the filters on the way.
 pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
+    let patience = Duration::from_millis(settings.index_timeout_ms);
+    let settings = settings.clone();
+    watched(patience, move |progress| prove_all(fold, &settings, progress))
+}
+
+fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Folded, Doubt> {
     let Fold { keys, lifetimes, usage, buckets, mut expected, index, .. } = fold;
     let index = index?;
     for bucket in buckets.all().iter() {
         buckets.sub_behind(bucket.drain(&index)?);
+        progress.step();
     }
     // A tree without a single event in the journal: its entries ended before the journal forgot them.
     for (bucket, _) in expected.extract_if(|_, expected| expected.records == 0) {
         index.drop_tree(bucket)?;
+        progress.step();
     }
     let records = expected.values().map(|expected| expected.records).sum::<u64>();
     let live = usize::try_from(records).unwrap_or(usize::MAX);
@@ -81,7 +91,7 @@ pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
             let next = work.lock().map_err(|_| Unavailable::Poisoned)?.pop();
             let Some(bucket) = next else { return Ok(()) };
             let expected = expected.get(&bucket.id).copied().unwrap_or_default();
-            let digest = prove_bucket(&bucket, &index, &front, expected.records)?;
+            let digest = prove_bucket(&bucket, &index, &front, expected.records, progress)?;
             if digest != expected.digest {
                 return Err(Doubt::Unequal(bucket.id.end()));
             }
@@ -99,13 +109,20 @@ pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
     Ok(Folded { keys, lifetimes, usage, buckets: published, front, index })
 }
 
-fn prove_bucket(bucket: &Bucket, index: &Index, front: &FrontFilter, records: u64) -> Result<Digest, Doubt> {
+fn prove_bucket(
+    bucket: &Bucket,
+    index: &Index,
+    front: &FrontFilter,
+    records: u64,
+    progress: &Progress,
+) -> Result<Digest, Doubt> {
     let planned = usize::try_from(records).unwrap_or(usize::MAX);
     let mut filter = BucketFilter::planned_for(planned).map_err(|_| Unavailable::Index)?;
     let mut chunk: Vec<Key> = Vec::with_capacity(CHUNK);
     let mut filled = Ok(());
     let digest = bucket.tree(index)?.scan(Seq::MAX, |key| {
         filled = filled.and(filter.insert(key).map_err(|_| Unavailable::Index));
+        progress.step();
         chunk.push(*key);
         if chunk.len() == CHUNK {
             filled = filled.and(front.insert(&chunk).map_err(|_| Unavailable::Poisoned));
@@ -128,12 +145,12 @@ pub(super) fn rebuild(
     let next = generations(sources.index_path).into_iter().max().map_or(1, |newest| newest + 1);
     let path = sources.index_path.join(next.to_string());
     let index = (sources.open_index)(&path)?;
-    let mut fold = Fold::over(Ok(index), settings.overlay_entries_max);
+    let mut fold = Fold::over(Ok(index), settings);
     journal.replay(&mut |raw, event| fold.take(raw, event))?;
     fold.forget_ended(forgettable);
     prove(fold, settings).map_err(|doubt| match doubt {
         Doubt::Index(error) => OpenError::Index(error),
         Doubt::Memory(unavailable) => OpenError::Unavailable(unavailable),
-        Doubt::Unequal(_) => OpenError::Unproven { path },
+        Doubt::Unequal(_) | Doubt::Panicked | Doubt::Stuck => OpenError::Unproven { path },
     })
 }

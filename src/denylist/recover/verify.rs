@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::mend::newest_generation;
+use super::watch::{PATIENCE, Progress, watched};
 use super::{OpenError, Sources};
 use crate::event::Seq;
 use crate::index::{Digest, Index, IndexError};
@@ -29,7 +30,10 @@ pub fn verify(
 ) -> Result<(VerifyReport, IndexState), OpenError> {
     // Opening makes what is not there, and an index without a journal would keep the first start from being one.
     let index = sources.index_path.exists().then(|| newest_generation(sources));
-    let index = index.and_then(|index| index.and_then(|index| Ok((marks(&index)?, index))).ok());
+    let index = index.and_then(|index| {
+        let marks = index.and_then(|index| watched(PATIENCE, move |_| Ok((marks(&index)?, index))));
+        marks.ok()
+    });
     let mut expected: HashMap<BucketId, Digest> = HashMap::new();
     let mut scratch = Vec::with_capacity(512);
     let report = journal::verify(
@@ -48,27 +52,28 @@ pub fn verify(
         return Err(OpenError::OlderJournal { index_seq: *ahead, journal_seq: report.last_seq });
     }
     let state = match index {
-        Some((marks, index)) if is_equal(&index, &marks, &expected).unwrap_or(false) => IndexState::Equal,
-        _ => IndexState::Differs,
+        Some((marks, index)) => watched(PATIENCE, move |progress| Ok(state(&index, &marks, &expected, progress)?)),
+        None => Ok(IndexState::Differs),
     };
-    Ok((report, state))
+    Ok((report, state.unwrap_or(IndexState::Differs)))
 }
 
 fn marks(index: &Index) -> Result<HashMap<BucketId, Seq>, IndexError> {
     index.buckets().into_iter().map(|bucket| Ok((bucket, index.tree(bucket)?.mark()?))).collect()
 }
 
-fn is_equal(
+fn state(
     index: &Index,
     marks: &HashMap<BucketId, Seq>,
     expected: &HashMap<BucketId, Digest>,
-) -> Result<bool, IndexError> {
+    progress: &Progress,
+) -> Result<IndexState, IndexError> {
     for (bucket, mark) in marks {
         // A bucket that the journal has forgotten has ended; the next start drops its tree.
         let Some(expected) = expected.get(bucket) else { continue };
-        if index.tree(*bucket)?.scan(*mark, |_| {})? != *expected {
-            return Ok(false);
+        if index.tree(*bucket)?.scan(*mark, |_| progress.step())? != *expected {
+            return Ok(IndexState::Differs);
         }
     }
-    Ok(true)
+    Ok(IndexState::Equal)
 }

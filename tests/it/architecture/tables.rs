@@ -68,6 +68,8 @@ pub(super) const SPAWNERS: &[(&str, &str)] = &[
     ("spawn_blocking", "src/app.rs"),
     // The watchdog of an index that hangs.
     ("spawn", "src/app/parts.rs"),
+    // The watchdog of its proof, which needs a thread that can be left behind.
+    ("spawn", "src/denylist/recover/watch.rs"),
     ("spawn", "src/http/listener.rs"),
     // Logging begins before there is an app: the thread that writes lines, so that whoever logs never waits.
     ("spawn", "src/telemetry/writer.rs"),
