@@ -21,7 +21,7 @@ mod writer;
 mod writes;
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -57,11 +57,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Denylist {
     state: Arc<State>,
     reads: Reads,
-    commands: SyncSender<Command>,
+    commands: Sender<Command>,
 }
 
 impl Denylist {
-    fn new(state: Arc<State>, commands: SyncSender<Command>) -> Self {
+    fn new(state: Arc<State>, commands: Sender<Command>) -> Self {
         let timeout = Duration::from_millis(state.settings.read_timeout_ms);
         let reads = Reads::new(state.settings.reads_max, timeout, state.metrics.clone());
         Self { state, reads, commands }
@@ -227,10 +227,7 @@ impl Denylist {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => WriteError::Busy,
-            TrySendError::Disconnected(_) => WriteError::Stopping,
-        })?;
+        self.commands.send(command(reply)).map_err(|_| WriteError::Stopping)?;
         answer.await.map_err(|_| WriteError::Stopping)?
     }
 

@@ -187,7 +187,7 @@ fn settings() -> Settings {
         filter_on: true,
         overlay_entries_max: 65_536,
         index_timeout_ms: 60_000,
-        waiting_writes_max: 4_096,
+        waiting_writes_max: 32_768,
         reads_max: 64,
         read_timeout_ms: 250,
         shares: ShareLimits { entries_max: 50_000_000, journal_bytes_max: 16 << 30 },

@@ -77,7 +77,7 @@ pub struct Limits {
     pub batch_tokens_max: usize,
 
     /// Most changes that wait for the journal, each line of NDJSON counted; one more is answered 503. 1 to 1,000,000.
-    #[config(default = 4_096)]
+    #[config(default = 32_768)]
     pub waiting_writes_max: usize,
 
     /// Most live entries per issuer; one more is answered 507. 1 to 1,000,000,000.

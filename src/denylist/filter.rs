@@ -150,6 +150,15 @@ impl<P: Primitives> FrontFilter<P> {
         Ok(())
     }
 
+    /// Inserts `keys` into the answering filter while nobody asks it yet: the lock is taken once for all of them.
+    ///
+    /// # Errors
+    /// [`Poisoned`] if a thread died while it changed the filter.
+    pub fn insert_unasked(&self, keys: &[Key]) -> Result<(), Poisoned> {
+        let insert = |filter: &mut Filter| keys.iter().for_each(|key| filter.insert(key));
+        self.set.load().answering.write(insert)
+    }
+
     /// Publishes a new, empty filter planned for `live` keys into the set. The caller then passes a barrier through the
     /// writer, scans the store and [`fill`](Self::fill)s.
     ///

@@ -166,7 +166,8 @@ pub fn open(
         metrics: metrics.clone(),
     };
     let state = Arc::new(State::new(parts));
-    let (commands, waiting) = mpsc::sync_channel(state.settings.waiting_writes_max);
+    // Bounded by the places of the changes in it.
+    let (commands, waiting) = mpsc::channel();
     let (to_indexer, for_indexer) = mpsc::channel();
     let (want_refill, wanted) = mpsc::sync_channel(1);
     let denylist = Denylist::new(state.clone(), commands);

@@ -122,15 +122,16 @@ fn prove_bucket(
     let mut filled = Ok(());
     let digest = bucket.tree(index)?.scan(Seq::MAX, |key| {
         filled = filled.and(filter.insert(key).map_err(|_| Unavailable::Index));
-        progress.step();
         chunk.push(*key);
         if chunk.len() == CHUNK {
-            filled = filled.and(front.insert(&chunk).map_err(|_| Unavailable::Poisoned));
+            progress.step();
+            filled = filled.and(front.insert_unasked(&chunk).map_err(|_| Unavailable::Poisoned));
             chunk.clear();
         }
     })?;
     filled?;
-    front.insert(&chunk).map_err(|_| Unavailable::Poisoned)?;
+    progress.step();
+    front.insert_unasked(&chunk).map_err(|_| Unavailable::Poisoned)?;
     bucket.adopt(filter, records)?;
     Ok(digest)
 }
