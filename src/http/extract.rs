@@ -58,6 +58,9 @@ pub(crate) fn declared_within(headers: &HeaderMap, name: &'static str, limit: u6
     if declared > limit { Err(ApiError::TooLarge { name, limit }) } else { Ok(declared) }
 }
 
+/// Room that is made for a body before any of it has come.
+const BODY_BYTES_USUAL: usize = 64 << 10;
+
 /// A whole body, and its place in `limits.bodies_bytes_max`.
 pub(crate) struct Whole<'a> {
     bytes: Vec<u8>,
@@ -72,8 +75,8 @@ impl Deref for Whole<'_> {
     }
 }
 
-/// The whole body of at most `limits.body_bytes_max`. Its place in the limit on all bodies is taken for as much as is
-/// declared, or as it arrives where nothing is.
+/// The whole body of at most `limits.body_bytes_max`. Its place in the limit on all bodies is taken as it arrives: what
+/// is only declared costs nothing, and so takes nothing from others.
 ///
 /// # Errors
 /// [`ApiError::TooLarge`] beyond the limit, [`ApiError::InFlight`] beyond that on all bodies, [`ApiError::BodyTimeout`]
@@ -89,14 +92,15 @@ pub(crate) async fn whole<'a>(
     let limit = max as u64;
     // Within the limit, which is a usize.
     let declared = usize::try_from(declared_within(headers, NAME, limit)?).unwrap_or(max);
-    let mut whole = Whole { held: http.bodies.enter(declared, caller)?, bytes: Vec::with_capacity(declared) };
+    let bytes = Vec::with_capacity(declared.min(BODY_BYTES_USUAL));
+    let mut whole = Whole { held: http.bodies.begin(caller), bytes };
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
         let read = whole.bytes.len().saturating_add(data.len());
         if read > max {
             return Err(ApiError::TooLarge { name: NAME, limit });
         }
-        whole.held.hold(read.max(declared))?;
+        whole.held.hold(read)?;
         whole.bytes.extend_from_slice(&data);
     }
     Ok(whole)

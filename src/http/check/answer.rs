@@ -8,6 +8,9 @@ use crate::revocation::{Revoked, Verdict};
 use crate::token::Selector;
 use crate::wire::CheckAnswer;
 
+/// A good verdict on a check by `jti` alone.
+const COMMONEST: &[u8] = br#"{"revoked":false,"judged":["jti"]}"#;
+
 /// One verdict, as it is said on the wire.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -52,10 +55,8 @@ impl Answer {
 
     /// The whole body; the commonest one of all is not even copied.
     pub(crate) fn body(&self) -> Bytes {
-        if let Self::Good(judged) = self
-            && *judged == Judged::default().and(Selector::Jti)
-        {
-            return Bytes::from_static(br#"{"revoked":false,"judged":["jti"]}"#);
+        if self.is_commonest() {
+            return Bytes::from_static(COMMONEST);
         }
         let mut json = Vec::with_capacity(128);
         self.write(&mut json);
@@ -64,7 +65,9 @@ impl Answer {
 
     /// Appends the answer's JSON, the same bytes as those of [`CheckAnswer`].
     pub(crate) fn write(&self, json: &mut Vec<u8>) {
-        if let Self::Good(judged) = self {
+        if self.is_commonest() {
+            json.extend_from_slice(COMMONEST);
+        } else if let Self::Good(judged) = self {
             json.extend_from_slice(br#"{"revoked":false,"judged":["#);
             for (at, name) in judged.names().enumerate() {
                 json.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
@@ -76,6 +79,10 @@ impl Answer {
             // Writing plain data into memory cannot fail.
             let _ = serde_json::to_writer(json, &self.to_wire());
         }
+    }
+
+    fn is_commonest(&self) -> bool {
+        matches!(self, Self::Good(judged) if *judged == Judged::default().and(Selector::Jti))
     }
 
     fn to_wire(&self) -> CheckAnswer {
@@ -108,6 +115,9 @@ mod tests {
     fn the_bytes_written_by_hand_are_those_of_the_schema() {
         for bits in 1..32_u8 {
             let answer = Answer::Good(Judged(bits));
+            let mut written = Vec::new();
+            answer.write(&mut written);
+            assert_eq!(answer.body(), written);
             assert_eq!(answer.body(), serde_json::to_vec(&answer.to_wire()).unwrap(), "{bits}");
         }
     }
