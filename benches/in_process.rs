@@ -19,6 +19,10 @@ mod in_process {
 use in_process::{check, lifetimes, memory, purge, revoke};
 use support::{RUNS, argument};
 
+/// As the binary is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // Cargo adds --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();

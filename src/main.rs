@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use revokd::cli::{self, Cli, Environment};
 
+/// A leaf of the index is a few dozen small allocations, and so is a request: `benches/README.md` has the figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::run(&Cli::parse(), &Environment::of_process()) {
         Ok(exit) => exit.into(),

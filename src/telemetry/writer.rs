@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 const QUEUE_LINES: usize = 8 * 1024;
 /// Lines are put together up to this many bytes and written at once.
 const BATCH_BYTES: usize = 64 * 1024;
+/// How long lines gather after the first: waking this thread for each would cost whoever logs more than the line does.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the end of the process waits for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -100,6 +102,7 @@ fn write_lines(queue: &Receiver<Message>, mut sink: impl Write) {
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     while let Ok(Message::Line(line)) = queue.recv() {
         batch.extend_from_slice(&line);
+        thread::sleep(GATHER);
         let is_last = loop {
             if batch.len() >= BATCH_BYTES {
                 break false;

@@ -30,6 +30,7 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/verifier.rs", "src/verifier/"]),
     ("metrics", &["src/metrics.rs", "src/metrics/"]),
     ("metrics_exporter_prometheus", &["src/metrics.rs", "src/metrics/"]),
+    ("mimalloc", &["src/main.rs"]),
     ("pin_project_lite", &["src/http.rs", "src/http/"]),
     ("reqwest", &["src/cli.rs", "src/cli/", "src/verifier.rs", "src/verifier/"]),
     ("rustix", &["src/clock.rs", "src/http/listener.rs", "src/metrics/process.rs"]),
