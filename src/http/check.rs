@@ -26,7 +26,7 @@ use crate::readiness::Purpose;
 use crate::revocation::{Unavailable, Verdict};
 use crate::wire::CheckAnswer;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Counts};
 pub(crate) use asked::{Asked, Claims, Judged, priority};
 
 /// The path of a check by `jti`.
@@ -143,7 +143,9 @@ pub(crate) async fn one(
 /// One verdict as an answer, timed and counted; `headers` are empty.
 fn respond(http: &Http, started: Instant, answer: &Answer, headers: HeaderMap) -> Response {
     http.metrics.checks.api.duration.record(started.elapsed().as_secs_f64());
-    Answer::count(std::slice::from_ref(answer), http);
+    let mut counts = Counts::default();
+    counts.add(answer);
+    counts.record(http);
     with_headers(answer.body(), headers)
 }
 

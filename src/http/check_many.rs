@@ -1,7 +1,6 @@
 //! `POST /check`: one verdict or many, by claims or by raw tokens.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -9,26 +8,23 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::Http;
-use super::check::{Answer, Asked, Claims, Judged, counted, json, no_entry, one, priority};
+use super::check::{Answer, Asked, Claims, Counts, Judged, counted, json, no_entry, one, priority};
 use super::error::ApiError;
 use super::extract::{Members, Query, json as json_body, text_of};
 use super::openapi::{Guarded, Reading};
 use super::trace::Trace;
+use super::{Http, HttpSettings};
 use crate::keys::Caller;
 use crate::revocation::Unavailable;
-use crate::token::Key;
+use crate::token::{Issuer, Jti, Key};
 use crate::verifier::VerifyError;
 use crate::wire::{CheckAnswers, CheckBody};
 
 /// Ids read between two yields to other requests.
 const IDS_PER_TURN: usize = 256;
-
-/// Bytes of a usual element, a UUID in quotes and a comma: room for so many is made at once.
-const ELEMENT_BYTES_USUAL: usize = 39;
 
 /// Tokens verified between two yields to other requests; a signature costs up to a hundred times what an id does.
 const TOKENS_PER_TURN: usize = 8;
@@ -53,11 +49,13 @@ pub(crate) async fn check(
 ) -> Result<Response, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
     let body = json_body(&http, &caller, &headers, body).await?;
-    let members = Members::parse(&body)?;
-    let response = if let Some(ids) = members.raw("ids") {
+    let HttpSettings { batch_ids_max, batch_tokens_max, .. } = http.settings;
+    let lists = [("ids", batch_ids_max), ("tokens", batch_tokens_max)];
+    let (members, lists) = Members::parse_with_lists(&body, &lists)?;
+    let response = if let Some(ids) = lists.get("ids") {
         members.only(&["ids", "iss"])?;
-        ids_in_order(&http, &caller, ids, members.text("iss")?).await
-    } else if let Some(tokens) = members.raw("tokens") {
+        ids_in_order(&http, &caller, ids, members.text("iss")?.as_deref()).await
+    } else if let Some(tokens) = lists.get("tokens") {
         members.only(&["tokens"])?;
         tokens_in_order(&http, &caller, tokens).await
     } else if members.has("token") {
@@ -76,24 +74,23 @@ async fn one_token(http: &Http, caller: &Caller, members: &Members<'_>) -> Resul
         let _permit = http.in_flight.enter(1, caller)?;
         let mut many = Many::with_capacity(1);
         many.ask_token(http, &token).await?;
-        many.answers(http, caller).await
+        let mut body = Bytes::new();
+        many.judge(http, caller, |answer| body = answer.body()).await.map(|()| json(body))
     };
-    let answers = counted(http, 1, judge.await)?;
-    Ok(json(answers.first().map(Answer::body).unwrap_or_default()))
+    counted(http, 1, judge.await)
 }
 
 async fn ids_in_order(
     http: &Http,
     caller: &Caller,
-    ids: &RawValue,
-    iss: Option<Cow<'_, str>>,
+    ids: &[&RawValue],
+    iss: Option<&str>,
 ) -> Result<Response, ApiError> {
-    let ids = elements("ids", ids, http.settings.batch_ids_max)?;
     let judge = async {
         let _permit = http.in_flight.enter(ids.len(), caller)?;
         let mut many = Many::with_capacity(ids.len());
         for (index, id) in ids.iter().enumerate() {
-            many.ask_id(http, id, iss.as_deref()).map_err(|error| error.at(index))?;
+            many.ask_id(http, id, iss).map_err(|error| error.at(index))?;
             if index % IDS_PER_TURN == IDS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
@@ -103,8 +100,7 @@ async fn ids_in_order(
     counted(http, ids.len(), judge.await)
 }
 
-async fn tokens_in_order(http: &Http, caller: &Caller, tokens: &RawValue) -> Result<Response, ApiError> {
-    let tokens = elements("tokens", tokens, http.settings.batch_tokens_max)?;
+async fn tokens_in_order(http: &Http, caller: &Caller, tokens: &[&RawValue]) -> Result<Response, ApiError> {
     let judge = async {
         let _permit = http.in_flight.enter(tokens.len(), caller)?;
         let mut many = Many::with_capacity(tokens.len());
@@ -121,11 +117,13 @@ async fn tokens_in_order(http: &Http, caller: &Caller, tokens: &RawValue) -> Res
 }
 
 /// Checks gathered from a request, to be judged together.
-struct Many {
+struct Many<'h> {
     /// What the denylist knows the tokens by, without those that it cannot know.
     keys: Vec<Key>,
     /// One for each element, in order.
     places: Vec<Place>,
+    /// What every plain `jti` of the request shares with the first of them: its issuer, and what is judged.
+    plain: Option<(&'h Issuer<'static>, Judged)>,
 }
 
 /// How an element gets its verdict.
@@ -138,9 +136,9 @@ enum Place {
     Unverifiable,
 }
 
-impl Many {
+impl<'h> Many<'h> {
     fn with_capacity(elements: usize) -> Self {
-        Self { keys: Vec::with_capacity(elements), places: Vec::with_capacity(elements) }
+        Self { keys: Vec::with_capacity(elements), places: Vec::with_capacity(elements), plain: None }
     }
 
     fn ask(&mut self, asked: &Asked<'_>) {
@@ -154,14 +152,24 @@ impl Many {
     }
 
     /// One element of `ids`: a `jti`, or an object of claims. The request's `iss` holds for elements without their own.
-    fn ask_id(&mut self, http: &Http, id: &RawValue, iss: Option<&str>) -> Result<(), ApiError> {
-        let mut claims = if id.get().starts_with('{') {
-            Claims::of_members(&Members::parse(id.get().as_bytes())?)?
+    fn ask_id(&mut self, http: &'h Http, id: &RawValue, iss: Option<&str>) -> Result<(), ApiError> {
+        let iss = iss.map(Cow::Borrowed);
+        if id.get().as_bytes().starts_with(b"{") {
+            let mut claims = Claims::of_members(&Members::parse(id.get().as_bytes())?)?;
+            claims.iss = claims.iss.or(iss);
+            self.ask(&Asked::new(http, &claims)?);
+            return Ok(());
+        }
+        let jti = text_of("ids", id)?;
+        let (issuer, judged) = if let Some(plain) = self.plain {
+            plain
         } else {
-            Claims { jti: Some(text_of("ids", id)?), ..Claims::default() }
+            let issuer = &http.denylist.issuers().resolve(iss.as_deref())?.issuer;
+            let claims = Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() };
+            *self.plain.insert((issuer, Asked::new(http, &claims)?.judged))
         };
-        claims.iss = claims.iss.or(iss.map(Cow::Borrowed));
-        self.ask(&Asked::new(http, &claims)?);
+        self.keys.push(Key::of_token(issuer, &Jti::parse(jti)?));
+        self.places.push(Place::Key(judged));
         Ok(())
     }
 
@@ -174,97 +182,43 @@ impl Many {
         Ok(())
     }
 
-    /// All verdicts, in order, or none.
-    async fn answers(self, http: &Http, caller: &Caller) -> Result<Vec<Answer>, ApiError> {
+    /// All verdicts, in order: `each` is handed one after the other. Nothing is counted unless all are known.
+    async fn judge(self, http: &Http, caller: &Caller, mut each: impl FnMut(&Answer)) -> Result<(), ApiError> {
         let mut revoked = http.denylist.check_many(&self.keys, priority(caller)).await?.into_iter().peekable();
-        let mut answers = Vec::with_capacity(self.places.len());
-        let mut keys = 0..;
+        let mut counts = Counts::default();
+        let mut key = 0;
         for place in self.places {
-            answers.push(match place {
+            let answer = match place {
                 Place::Key(judged) => {
-                    let at = keys.next();
-                    match revoked.next_if(|(key, _)| Some(*key) == at) {
-                        Some((_, entry)) => Answer::Revoked(entry.into(), judged),
-                        None => Answer::Good(judged),
-                    }
+                    let entry = revoked.next_if(|(at, _)| *at == key);
+                    key += 1;
+                    entry.map_or(Answer::Good(judged), |(_, entry)| Answer::Revoked(entry.into(), judged))
                 }
                 Place::NoKey(judged) => Answer::new(no_entry(http)?, judged),
                 Place::Unverifiable => Answer::Unverifiable,
-            });
+            };
+            counts.add(&answer);
+            each(&answer);
         }
         // An entry that found no place is a doubt like any other (promise 3).
         if revoked.next().is_some() {
             return Err(Unavailable::Index.into());
         }
-        Answer::count(&answers, http);
-        Ok(answers)
+        counts.record(http);
+        Ok(())
     }
 
     async fn respond(self, http: &Http, caller: &Caller) -> Result<Response, ApiError> {
-        let answers = self.answers(http, caller).await?;
-        let mut body = Vec::with_capacity(16 + 48 * answers.len());
+        let mut body = Vec::with_capacity(16 + 48 * self.places.len());
         body.extend_from_slice(br#"{"results":["#);
-        for (at, answer) in answers.iter().enumerate() {
-            if at > 0 {
-                body.push(b',');
-            }
+        self.judge(http, caller, |answer| {
             answer.write(&mut body);
-        }
+            body.push(b',');
+        })
+        .await?;
+        // There is at least one, with a comma behind it.
+        body.pop();
         body.extend_from_slice(b"]}");
         Ok(json(body.into()))
-    }
-}
-
-/// The elements of an array, unread; at least one and at most `max`.
-fn elements<'a>(name: &'static str, array: &'a RawValue, max: usize) -> Result<Vec<&'a RawValue>, ApiError> {
-    /// Most elements, and how many to expect.
-    struct Capped(usize, usize);
-    impl<'de> Visitor<'de> for Capped {
-        type Value = Vec<&'de RawValue>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-            let mut elements = Vec::with_capacity(self.1);
-            while let Some(element) = sequence.next_element()? {
-                if elements.len() == self.0 {
-                    return Err(A::Error::custom("too many"));
-                }
-                elements.push(element);
-            }
-            Ok(elements)
-        }
-    }
-    if !array.get().starts_with('[') {
-        return Err(ApiError::invalid(name, format!("`{name}` must be an array")));
-    }
-    // The text is valid JSON and an array, so all that can be wrong with it is its length.
-    let beyond = || ApiError::beyond(name, max as u64, format!("`{name}` has more than {max} elements, the limit"));
-    let expected = max.min(array.get().len() / ELEMENT_BYTES_USUAL + 1);
-    let mut json = serde_json::Deserializer::from_str(array.get());
-    let elements = json.deserialize_seq(Capped(max, expected)).map_err(|_| beyond())?;
-    if elements.is_empty() {
-        return Err(ApiError::invalid(name, format!("`{name}` is empty; it must have 1 to {max} elements")));
-    }
-    Ok(elements)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(json: &str) -> Result<usize, String> {
-        let raw: &RawValue = serde_json::from_str(json).unwrap();
-        elements("ids", raw, 3).map(|elements| elements.len()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_array_has_one_to_max_elements() {
-        assert_eq!(of(r#"["a",{"jti":"b"},[[]]]"#), Ok(3));
-        assert!(of("[1,2,3,4]").unwrap_err().contains("more than 3 elements"));
-        assert!(of("[]").unwrap_err().contains("1 to 3 elements"));
-        assert!(of("\"a\"").unwrap_err().contains("must be an array"));
     }
 }

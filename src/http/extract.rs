@@ -1,5 +1,6 @@
 //! Reading requests strictly: media type, body within its limit, and the members and parameters in it.
 
+mod lists;
 mod members;
 mod query;
 

@@ -30,29 +30,6 @@ impl Answer {
         }
     }
 
-    /// Counts the answers to one request.
-    pub(crate) fn count(answers: &[Self], http: &Http) {
-        let (mut good, mut partial) = (0, 0);
-        for answer in answers {
-            let judged = match answer {
-                Self::Good(judged) => {
-                    good += 1;
-                    judged
-                }
-                Self::Revoked(_, judged) => judged,
-                Self::Unverifiable => continue,
-            };
-            partial += u64::from(judged.is_partial());
-        }
-        let checks = &http.metrics.checks;
-        let revoked = answers.len() as u64 - good;
-        for (counter, count) in [(&checks.api.good, good), (&checks.api.revoked, revoked), (&checks.partial, partial)] {
-            if count > 0 {
-                counter.increment(count);
-            }
-        }
-    }
-
     /// The whole body; the commonest one of all is not even copied.
     pub(crate) fn body(&self) -> Bytes {
         if self.is_commonest() {
@@ -102,6 +79,46 @@ impl Answer {
             Self::Unverifiable => answer.by = Some("unverifiable".to_owned()),
         }
         answer
+    }
+}
+
+/// What the answers to one request add up to.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    good: u64,
+    revoked: u64,
+    partial: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, answer: &Answer) {
+        let judged = match answer {
+            Answer::Good(judged) => {
+                self.good += 1;
+                Some(judged)
+            }
+            Answer::Revoked(_, judged) => {
+                self.revoked += 1;
+                Some(judged)
+            }
+            Answer::Unverifiable => {
+                self.revoked += 1;
+                None
+            }
+        };
+        self.partial += u64::from(judged.is_some_and(|judged| judged.is_partial()));
+    }
+
+    /// Adds them to the metrics: one addition to each, however many answers there are.
+    pub(crate) fn record(&self, http: &Http) {
+        let checks = &http.metrics.checks;
+        for (counter, count) in
+            [(&checks.api.good, self.good), (&checks.api.revoked, self.revoked), (&checks.partial, self.partial)]
+        {
+            if count > 0 {
+                counter.increment(count);
+            }
+        }
     }
 }
 

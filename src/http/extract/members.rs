@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::error::ApiError;
+use super::lists::{Elements, Lists};
 use crate::clock::NumericDate;
 
 /// Most members that any object of the contract may have; more are not even collected.
@@ -28,13 +29,35 @@ impl<'a> Members<'a> {
     /// # Errors
     /// [`ApiError::Malformed`] for what is no JSON, no object, or has a member twice.
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, ApiError> {
-        let members: Self = serde_json::from_slice(json).map_err(|error| unreadable(&error))?;
+        Self::parse_with_lists(json, &[]).map(|(members, _)| members)
+    }
+
+    /// As [`parse`](Self::parse), but each member of `lists` is an array of one to so many elements, told apart on the
+    /// way: bodies with a list are long, and are read once. As a member such a list is `null`.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and [`ApiError::Invalid`] that names the list and its limit.
+    pub(crate) fn parse_with_lists(
+        json: &'a [u8],
+        lists: &[(&'static str, usize)],
+    ) -> Result<(Self, Lists<'a>), ApiError> {
+        let mut found = Lists::default();
+        let mut fault = None;
+        let object = Object { lists, found: &mut found, fault: &mut fault, bytes: json.len() };
+        // Once for all: from a slice, the reader would look at every single value.
+        let json = std::str::from_utf8(json).map_err(|error| {
+            ApiError::malformed(format!("the body is not valid JSON (byte {} is no UTF-8)", error.valid_up_to()))
+        })?;
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let members = object.deserialize(&mut reader).and_then(|members| reader.end().map(|()| members));
+        let members =
+            members.map_err(|error| fault.filter(|_| error.is_data()).unwrap_or_else(|| unreadable(&error)))?;
         for (at, (name, _)) in members.0.iter().enumerate() {
             if members.0[..at].iter().any(|(earlier, _)| earlier == name) {
                 return Err(ApiError::malformed_field(shown(name), format!("{} is there twice", named(name))));
             }
         }
-        Ok(members)
+        Ok((members, found))
     }
 
     /// Refuses every member that `known` does not list.
@@ -127,9 +150,11 @@ pub(crate) fn whole_date(name: &'static str, text: &str) -> Result<NumericDate, 
 /// [`ApiError::Invalid`] for any other value, and for a string that is no Unicode text (lone surrogates).
 pub(crate) fn text_of<'a>(name: &'static str, value: &'a RawValue) -> Result<Cow<'a, str>, ApiError> {
     // What is valid JSON in quotes and without an escape stands for itself.
-    let quoted = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    if let Some(text) = quoted.filter(|text| !text.as_bytes().contains(&b'\\')) {
-        return Ok(Cow::Borrowed(text));
+    let json = value.get();
+    if let [b'"', text @ .., b'"'] = json.as_bytes()
+        && !text.contains(&b'\\')
+    {
+        return Ok(Cow::Borrowed(&json[1..=text.len()]));
     }
     serde_json::from_str::<Text<'a>>(value.get())
         .map(|text| text.0)
@@ -180,28 +205,46 @@ pub(super) fn named(name: &str) -> String {
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+/// Reads an object; `fault` is what its error means, where that is about a list.
+struct Object<'o, 'a> {
+    lists: &'o [(&'static str, usize)],
+    found: &'o mut Lists<'a>,
+    fault: &'o mut Option<ApiError>,
+    bytes: usize,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
+    type Value = Members<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_, 'de> {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::with_capacity(4);
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+            if members.len() == MEMBERS_MAX {
+                return Err(A::Error::custom("too many members"));
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(4);
-                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    if members.len() == MEMBERS_MAX {
-                        return Err(A::Error::custom("too many members"));
-                    }
-                    members.push((name.0, value));
+            let value = match self.lists.iter().find(|(list, _)| *list == name) {
+                None => map.next_value()?,
+                Some((list, max)) => {
+                    let elements = Elements { name: list, max: *max, fault: &mut *self.fault, bytes: self.bytes };
+                    self.found.push(list, map.next_value_seed(elements)?);
+                    RawValue::NULL
                 }
-                Ok(Members(members))
-            }
+            };
+            members.push((name, value));
         }
-        deserializer.deserialize_map(Object)
+        Ok(Members(members))
     }
 }
 
