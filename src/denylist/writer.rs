@@ -139,13 +139,22 @@ impl Writer {
                     break;
                 }
             }
-            next = if group.len() < GROUP_REQUESTS_MAX { self.commands.try_recv().ok() } else { None };
+            next = if group.len() < GROUP_REQUESTS_MAX { self.next_of_group() } else { None };
         }
         let (events, answers) = group.finish();
         let written = self.commit(&events);
         answers.send(&written);
         self.ask_for_refill();
         other
+    }
+
+    /// What else waits, after those that are about to ask have had their turn: a sync costs the same for one and for
+    /// fifty, and whoever was answered by the last one is often just asking again.
+    fn next_of_group(&self) -> Option<Command> {
+        self.commands.try_recv().ok().or_else(|| {
+            std::thread::yield_now();
+            self.commands.try_recv().ok()
+        })
     }
 
     /// Journal, then index overlay, then filters (promise 2). An empty slice costs nothing. What does not fit into one
