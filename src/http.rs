@@ -66,7 +66,7 @@ const ADMIN: Access = Access::Needs(Scope::Admin);
 /// Every route there is.
 #[rustfmt::skip]
 pub static ROUTES: [Route; 11] = [
-    Route { method: Method::POST, path: "/revoke",           access: REVOKE, endpoint: || post(revoke::revoke) },
+    Route { method: Method::POST, path: revoke::PATH,        access: REVOKE, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,  path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
     Route { method: Method::GET,  path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
     Route { method: Method::POST, path: "/check",            access: CHECK,  endpoint: || post(check_many::check) },

@@ -13,7 +13,7 @@ use tower::Service as _;
 use super::error::ApiError;
 use super::listener::Peer;
 use super::trace::Trace;
-use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed};
+use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed, revoke};
 use crate::revocation::Unavailable;
 
 /// What every connection is served by.
@@ -22,6 +22,8 @@ pub struct Door {
     router: Router,
     /// The row of nearly all traffic.
     check: Option<&'static Route>,
+    /// The row of most of what else there is.
+    revoke: Option<&'static Route>,
 }
 
 impl Door {
@@ -29,14 +31,15 @@ impl Door {
     #[must_use]
     pub fn new(http: Arc<Http>) -> Self {
         let router = router(&http);
-        Self { http, router, check: ROUTES.iter().find(|route| route.path == check::BY_PATH) }
+        let row = |path| ROUTES.iter().find(|route| route.path == path);
+        Self { http, router, check: row(check::BY_PATH), revoke: row(revoke::PATH) }
     }
 
     /// Answers one request.
     ///
     /// A check by path that the front filter can answer, which is nearly all traffic, skips the router: it is guarded by
     /// the same row of [`ROUTES`] and answered by the same functions, at once, without the future and the allocations in
-    /// between.
+    /// between. So does a revoke, but for the future.
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         let (mut parts, body) = request.into_parts();
         let trace = Trace::start(&parts.headers);
@@ -44,6 +47,14 @@ impl Door {
             && let Some((response, seen)) = check::inline(&self.http, route, &trace, &mut parts)
         {
             return Reply::Ready(Some(trace.complete(&parts.method, Some(&seen), response)));
+        }
+        if let Some(route) = self.revoke.filter(|route| route.path == parts.uri.path() && route.method == parts.method)
+        {
+            let http = Arc::clone(&self.http);
+            return Reply::Later(Box::pin(async move {
+                let (response, seen) = revoke::guarded(&http, route, &trace, &parts, body).await;
+                trace.complete(&parts.method, Some(&seen), response)
+            }));
         }
         let mut router = self.router.clone();
         Reply::Later(Box::pin(async move {

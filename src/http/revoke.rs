@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::auth::{Seen, authorise};
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
 use super::openapi::{Guarded, Reading, Stored};
 use super::trace::Trace;
-use super::{Http, revoke_many};
+use super::{Http, Route, revoke_many};
 use crate::clock::NumericDate;
 use crate::denylist::{Outcome, Proof, RevokeRequest, WriteError};
 use crate::event::{Origin, Source};
@@ -21,6 +23,9 @@ use crate::revocation::{Reason, Revocation};
 use crate::token::{Jti, Subject};
 use crate::verifier::VerifiedToken;
 use crate::wire::{NotStoredAnswer, RevokeAnswer, RevokeAnswers, RevokeBody, RevokeManyAnswer, StoredAnswer};
+
+/// The path of a revoke.
+pub(crate) const PATH: &str = "/revoke";
 
 /// Revoke one token, or many.
 ///
@@ -44,14 +49,44 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    Query::parse(uri.query(), &[], &[])?;
-    let by = By::new(&caller, &trace);
-    match Media::of(&headers) {
-        Some(Media::Json) => {
-            let body = whole(&http, &caller, &headers, body).await?;
-            one(&http, &by, &body).await.map(|answer| Json(answer).into_response())
+    answer(&http, &caller, &trace, &uri, &headers, body).await
+}
+
+/// Answers the row of [`PATH`], guard included. Also gives what the access log is to say.
+pub(crate) async fn guarded(
+    http: &Http,
+    route: &'static Route,
+    trace: &Trace,
+    request: &Parts,
+    body: Body,
+) -> (Response, Seen) {
+    let (caller, answer) = match authorise(http, route.access, &request.headers) {
+        Ok(caller) => {
+            let answer = answer(http, &caller, trace, &request.uri, &request.headers, body).await;
+            (caller.id, answer)
         }
-        Some(Media::Ndjson) => revoke_many::stream(&http, &caller, &by, &headers, body).await,
+        Err(refusal) => (Arc::clone(&http.anonymous.id), Err(refusal)),
+    };
+    (answer.into_response(), Seen { route: route.path, caller })
+}
+
+async fn answer(
+    http: &Http,
+    caller: &Caller,
+    trace: &Trace,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    Query::parse(uri.query(), &[], &[])?;
+    let by = By::new(caller, trace);
+    match Media::of(headers) {
+        Some(Media::Json) => {
+            let body = whole(http, caller, headers, body).await?;
+            one(http, &by, &body).await.map(|answer| Json(answer).into_response())
+        }
+        // Rare, and much larger: not to be moved about with every revoke of one.
+        Some(Media::Ndjson) => Box::pin(revoke_many::stream(http, caller, &by, headers, body)).await,
         None => Err(ApiError::MediaType("application/json or application/x-ndjson")),
     }
 }
@@ -110,7 +145,8 @@ pub(crate) async fn read(http: &Http, json: &[u8]) -> Result<RevokeRequest, ApiE
     }
     members.only(&["token", "reason"])?;
     let token = members.text("token")?.unwrap_or_default();
-    let token = http.verifier.verify(&token).await?;
+    // As above: fetching keys makes it large.
+    let token = Box::pin(http.verifier.verify(&token)).await?;
     by_token(http, token, reason)
 }
 
