@@ -183,7 +183,7 @@ pub(crate) fn new_directory(name: &str) -> PathBuf {
 fn settings() -> Settings {
     Settings {
         false_positive_rate: 1e-4,
-        capacity_min: 100_000,
+        capacity_min: 1_000_000,
         filter_on: true,
         overlay_entries_max: 65_536,
         index_timeout_ms: 60_000,

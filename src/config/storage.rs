@@ -44,7 +44,7 @@ pub struct Filter {
     pub false_positive_rate: f64,
 
     /// Entries that the filter has room for at least; it grows by itself. 1,000 to 1,000,000,000.
-    #[config(default = 100_000)]
+    #[config(default = 1_000_000)]
     pub capacity_min: u64,
 
     /// `"on"`, or `"off"`: every check reads the index. No answer changes, only the time it takes.
