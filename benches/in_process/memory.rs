@@ -113,7 +113,12 @@ fn existing() -> PathBuf {
 
 fn child(args: &[&str]) -> String {
     let program = std::env::current_exe().unwrap_or_else(|error| panic!("own program: {error}"));
-    let output = Command::new(program).args(args).output().unwrap_or_else(|error| panic!("{args:?}: {error}"));
+    let cache_mib = (Shape::default().cache_bytes >> 20).to_string();
+    let output = Command::new(program)
+        .args(args)
+        .args(["--cache-mib", &cache_mib])
+        .output()
+        .unwrap_or_else(|error| panic!("{args:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     if args[0] == "memory-load" {
