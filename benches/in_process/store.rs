@@ -41,11 +41,13 @@ pub(crate) struct Shape {
     pub(crate) segment_bytes: u64,
     /// sled's cache, bytes.
     pub(crate) cache_bytes: u64,
+    /// Largest jump of the clock that is believed, seconds: what has ended is held for twice as long.
+    pub(crate) step_max_s: i64,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, cache_bytes: argument("--cache-mib", 64) << 20 }
+        Self { segment_bytes: 64 << 20, cache_bytes: argument("--cache-mib", 16) << 20, step_max_s: 3_600 }
     }
 }
 
@@ -70,7 +72,7 @@ impl Store {
     pub(crate) fn open(directory: &Path, shape: Shape) -> Self {
         let time = ManualTime::starting_at(START);
         let metrics = Metrics::new();
-        let clock = Clock::manual(time.clone(), ClockSettings { step_max_s: 3_600, hold_s: DAY_S });
+        let clock = Clock::manual(time.clone(), ClockSettings { step_max_s: shape.step_max_s, hold_s: DAY_S });
         let index_path = directory.join("index");
         let begun = Instant::now();
         let sources = Sources {

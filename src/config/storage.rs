@@ -20,8 +20,10 @@ pub struct Store {
     #[config(default = 67_108_864)]
     pub segment_bytes: u64,
 
-    /// Memory that the index may use to cache pages, bytes. 1,048,576 to 1,099,511,627,776.
-    #[config(default = 67_108_864)]
+    /// Memory that the index may use to cache pages, bytes as they lie on disk; in memory they take several times that.
+    /// Few checks read the index, and what is not cached here lies in the system's page cache. 1,048,576 to
+    /// 1,099,511,627,776.
+    #[config(default = 16_777_216)]
     pub cache_bytes: u64,
 
     /// Most entries that wait in memory for the index to take them; they are durable in the journal already.
