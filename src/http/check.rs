@@ -96,7 +96,7 @@ pub(crate) async fn by_path(
 
 fn claims_by_path(uri: &Uri) -> Result<Claims<'_>, ApiError> {
     let mut query = Query::parse(uri.query(), &["iss", "iat", "sub", "sid", "client_id"], &[])?;
-    let jti = uri.path().strip_prefix("/check/").and_then(|jti| percent_decode(jti, false));
+    let jti = uri.path().strip_prefix("/check/").and_then(percent_decode);
     let jti = jti.ok_or_else(|| ApiError::malformed_field("jti", "the path is not percent-encoded UTF-8"))?;
     Claims::of_query(&mut query, Some(jti))
 }

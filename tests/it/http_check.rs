@@ -99,7 +99,7 @@ async fn iat_is_a_whole_number_of_seconds() {
     for iat in ["0", "-5", "1800000000", "9007199254740991"] {
         app.get(&format!("/check/a?iat={iat}")).await.ok();
     }
-    for iat in ["a", "1.5", "9007199254740992", "99999999999999999999", "1e3", "+", "0x1"] {
+    for iat in ["a", "1.5", "9007199254740992", "99999999999999999999", "1e3", "%2B", "0x1"] {
         app.get(&format!("/check/a?iat={iat}")).await.refuses(422, "iat");
     }
 }
