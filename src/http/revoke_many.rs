@@ -56,7 +56,12 @@ pub(crate) async fn stream(
         durable: 0,
         answer: RevokeManyAnswer::default(),
     };
-    many.read(body, limit).await.map_err(|error| error.after(many.durable))?;
+    if let Err(error) = many.read(body, limit).await {
+        // Each line stands on its own, also those before the one that broke off. Where storage has failed nothing waits,
+        // and a second failure says no more than the first.
+        let _ = many.revoke().await;
+        return Err(error.after(many.durable));
+    }
     // What the denylist refuses is known a chunk later than what cannot be read.
     many.answer.rejected.sort_unstable_by_key(|rejected| rejected.line);
     let status = if many.answer.rejected.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
@@ -81,7 +86,17 @@ impl Many<'_> {
     async fn read(&mut self, mut body: Body, limit: u64) -> Result<(), ApiError> {
         let mut lines = Lines::new(self.http.settings.line_bytes_max);
         let mut received = 0_u64;
-        while let Some(frame) = body.frame().await {
+        loop {
+            // What has arrived is revoked before more is waited for.
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => frame,
+                () = std::future::ready(()), if !self.chunk.is_empty() => {
+                    self.revoke().await?;
+                    continue;
+                }
+            };
+            let Some(frame) = frame else { break };
             let Ok(mut data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
             received = received.saturating_add(data.len() as u64);
             if received > limit {

@@ -52,6 +52,35 @@ async fn all_lines_accepted_is_200() {
     }
 }
 
+/// A body whose pieces come through a channel.
+struct Trickle(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
+
+impl HttpBody for Trickle {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+#[tokio::test]
+async fn lines_that_have_arrived_do_not_wait_for_those_to_come() {
+    let app = TestApp::new();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let feed = async {
+        for jti in ["a", "b"] {
+            sender.send(line(jti).into()).unwrap();
+            while !is_revoked(&app, jti).await {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(sender);
+    };
+    let (answer, ()) = tokio::join!(post(&app, Body::new(Trickle(receiver))), feed);
+    assert_eq!(answer.ok()["accepted"], 2);
+}
+
 #[tokio::test]
 async fn each_line_stands_on_its_own_and_the_rejected_are_207() {
     let app = TestApp::with(HttpSettings::default(), &["https://a"]);
@@ -126,8 +155,8 @@ async fn a_body_beyond_its_limit_is_413_and_says_how_many_lines_are_durable() {
     assert!(problem["detail"].as_str().unwrap().contains("limits.ndjson_bytes_max"), "{problem}");
     let cut = body.as_bytes().chunks(1_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let problem = post(&app, pieces(cut)).await.problem(413);
-    assert_eq!((&problem["durable"], &problem["limit"]), (&json!(1_024), &json!(40_000)));
-    assert!(is_revoked(&app, "1023").await && !is_revoked(&app, "1024").await);
+    assert_eq!((&problem["durable"], &problem["limit"]), (&json!(1_284), &json!(40_000)));
+    assert!(is_revoked(&app, "1283").await && !is_revoked(&app, "1284").await);
 }
 
 #[tokio::test]
@@ -138,8 +167,8 @@ async fn a_body_that_breaks_off_is_400_and_its_last_line_is_not_guessed() {
     let problem = post(&app, pieces(vec![Ok(body.into()), Ok(line("last").trim_end().to_owned().into()), broken]))
         .await
         .problem(400);
-    assert_eq!(problem["durable"], 512);
-    assert!(!is_revoked(&app, "last").await);
+    assert_eq!(problem["durable"], 600);
+    assert!(is_revoked(&app, "599").await && !is_revoked(&app, "last").await);
 }
 
 #[tokio::test]
