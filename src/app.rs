@@ -136,7 +136,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let verifier = Arc::new(Verifier::new(config.issuers.clone(), &loaded.base_dir())?);
-    let gate = Gate::default();
+    let gate = Gate::new(readiness.clone(), metrics.clone());
     let serving = tokio::spawn(listener::serve(
         bind(&config.server).await?,
         {

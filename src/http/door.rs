@@ -13,7 +13,9 @@ use tower::Service as _;
 use super::error::ApiError;
 use super::listener::Peer;
 use super::trace::Trace;
-use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed, revoke};
+use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed, openapi, probes, revoke};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::revocation::Unavailable;
 
 /// What every connection is served by.
@@ -100,14 +102,22 @@ impl Future for Reply {
     }
 }
 
-/// What is served before the denylist has caught up: probes, and 503 for everything else (promise 10). Cheap to clone;
-/// all clones are one.
-#[derive(Clone, Default)]
+/// What is served before the denylist has caught up: what is open to all, and 503 for everything else (promise 10).
+/// Cheap to clone; all clones are one.
+#[derive(Clone)]
 pub struct Gate {
     door: Arc<OnceLock<Door>>,
+    readiness: Readiness,
+    metrics: Metrics,
 }
 
 impl Gate {
+    /// A gate that is shut, which says by `readiness` why.
+    #[must_use]
+    pub fn new(readiness: Readiness, metrics: Metrics) -> Self {
+        Self { door: Arc::default(), readiness, metrics }
+    }
+
     /// Lets requests through to `door`, for good. A second opening changes nothing.
     pub fn open(&self, door: Door) {
         let _ = self.door.set(door);
@@ -117,15 +127,18 @@ impl Gate {
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         match self.door.get() {
             Some(door) => door.answer(peer, request),
-            None => Reply::Ready(Some(shut(&request))),
+            None => Reply::Ready(Some(self.shut(&request))),
         }
     }
-}
 
-fn shut(request: &Request<Body>) -> Response {
-    let answer = match request.uri().path() {
-        "/livez" => ().into_response(),
-        _ => ApiError::from(Unavailable::NotReady).into_response(),
-    };
-    Trace::start(request.headers()).finish(request.method(), answer)
+    fn shut(&self, request: &Request<Body>) -> Response {
+        let answer = match request.uri().path() {
+            "/livez" => ().into_response(),
+            "/readyz" => probes::ready(&self.readiness, request.uri(), String::new).into_response(),
+            "/metrics" => probes::exposition(&self.metrics, &self.readiness),
+            "/openapi.json" => openapi::served(),
+            _ => ApiError::from(Unavailable::NotReady).into_response(),
+        };
+        Trace::start(request.headers()).finish(request.method(), answer)
+    }
 }

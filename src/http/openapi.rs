@@ -101,6 +101,11 @@ pub(crate) enum Stored {
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object)),
 )]
 pub(crate) async fn description() -> Response {
+    served()
+}
+
+/// The answer of `/openapi.json`.
+pub(crate) fn served() -> Response {
     static JSON: OnceLock<Bytes> = OnceLock::new();
     let json = JSON.get_or_init(|| serde_json::to_vec(&document()).unwrap_or_default().into());
     ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()

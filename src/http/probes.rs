@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use super::Http;
 use super::error::ApiError;
 use super::extract::Query;
-use crate::readiness::Purpose;
+use crate::metrics::Metrics;
+use crate::readiness::{Purpose, Readiness};
 use crate::wire::Problem;
 
 /// The text format that every Prometheus reads.
@@ -37,15 +38,20 @@ pub(crate) async fn livez() -> StatusCode {
     ),
 )]
 pub(crate) async fn readyz(State(http): State<Arc<Http>>, uri: Uri) -> Result<Response, ApiError> {
+    ready(&http.readiness, &uri, || report(&http))
+}
+
+/// The answer of `/readyz`, also while there is no denylist yet; `more` is what only the denylist knows.
+pub(crate) fn ready(readiness: &Readiness, uri: &Uri, more: impl FnOnce() -> String) -> Result<Response, ApiError> {
     let mut query = Query::parse(uri.query(), &["for"], &["verbose"])?;
     let purpose = match query.text("for").as_deref() {
         None | Some("checks") => Purpose::Checks,
         Some("writes") => Purpose::Writes,
         Some(_) => return Err(ApiError::invalid("for", "`for` must be `checks` or `writes`")),
     };
-    let is_ready = http.readiness.is_ready_for(purpose);
+    let is_ready = readiness.is_ready_for(purpose);
     let text = match (query.has("verbose"), is_ready) {
-        (true, _) => report(&http, purpose),
+        (true, _) => readiness.verbose(purpose) + &more(),
         (false, true) => "ready\n".to_owned(),
         (false, false) => "not ready\n".to_owned(),
     };
@@ -56,16 +62,11 @@ pub(crate) async fn readyz(State(http): State<Arc<Http>>, uri: Uri) -> Result<Re
     })
 }
 
-/// Every condition, then what decides nothing but is good to know in an incident.
-fn report(http: &Http, purpose: Purpose) -> String {
+/// What decides nothing but is good to know in an incident.
+fn report(http: &Http) -> String {
     let status = http.denylist.status();
     let purged = status.last_purge_age_s.map_or("never".to_owned(), |age_s| format!("{age_s} s ago"));
-    format!(
-        "{}[i]last_seq {}\n[i]clock_doubted {}\n[i]last_purge {purged}\n",
-        http.readiness.verbose(purpose),
-        status.last_seq,
-        status.now.doubted,
-    )
+    format!("[i]last_seq {}\n[i]clock_doubted {}\n[i]last_purge {purged}\n", status.last_seq, status.now.doubted)
 }
 
 /// Metrics for Prometheus.
@@ -74,5 +75,10 @@ fn report(http: &Http, purpose: Purpose) -> String {
     responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(http): State<Arc<Http>>) -> Response {
-    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], http.metrics.render(&http.readiness)).into_response()
+    exposition(&http.metrics, &http.readiness)
+}
+
+/// The answer of `/metrics`.
+pub(crate) fn exposition(metrics: &Metrics, readiness: &Readiness) -> Response {
+    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render(readiness)).into_response()
 }

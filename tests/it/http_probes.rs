@@ -1,6 +1,12 @@
 //! `GET /livez`, `/readyz` and `/metrics`.
 
-use revokd::readiness::Condition;
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use revokd::http::Gate;
+use revokd::http::listener::Peer;
+use revokd::metrics::Metrics;
+use revokd::readiness::{Condition, Readiness};
 
 use super::test_app::{Answer, TestApp};
 
@@ -50,4 +56,31 @@ async fn metrics_are_prometheus_text_without_any_id() {
     let text = text(&answer);
     assert!(text.contains("# TYPE revokd_checks_total counter"));
     assert!(!text.contains("very-secret"));
+}
+
+#[tokio::test]
+async fn what_is_open_is_answered_before_the_denylist_has_caught_up() {
+    let (readiness, metrics) = (Readiness::new(), Metrics::new());
+    readiness.set(Condition::Journal, true);
+    let gate = Gate::new(readiness, metrics);
+    let get = async |path: &str| {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let (parts, body) = gate.answer(Peer::Unix, request).await.into_parts();
+        (parts.status.as_u16(), String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
+    };
+    for (path, status, part) in [
+        ("/livez", 200, ""),
+        ("/readyz", 503, "not ready\n"),
+        ("/readyz?verbose", 503, "[+]journal"),
+        ("/readyz?verbose&for=writes", 503, "[-]index"),
+        ("/readyz?for=nothing", 422, "`for`"),
+        ("/metrics", 200, "revokd_ready{for=\"checks\"} 0"),
+        ("/openapi.json", 200, "\"openapi\""),
+        ("/check/a", 503, "not ready"),
+        ("/revoke", 503, "not ready"),
+    ] {
+        let (answered, text) = get(path).await;
+        assert_eq!(answered, status, "{path}");
+        assert!(text.contains(part), "{path}: {text}");
+    }
 }
