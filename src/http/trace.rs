@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
@@ -47,6 +48,10 @@ impl Trace {
     pub(crate) fn complete(self, method: &Method, seen: Option<&Seen>, mut response: Response) -> Response {
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             response = error.render(self.id());
+        }
+        // HTTP/1.1 drops it by itself; over HTTP/2 a body here ends the stream with an error (RFC 9110 section 9.3.2).
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
         }
         self.log(method, seen, &response);
         let headers = response.headers_mut();

@@ -21,6 +21,8 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
             let answer = app.request(method.parse().unwrap(), &path, None, Body::empty()).await;
             if method == "HEAD" {
                 assert_eq!(answer.status, 405, "{path}");
+                // Over HTTP/2 one would end the stream with an error.
+                assert!(answer.body.is_empty(), "{path}");
             } else {
                 answer.problem(405);
             }
