@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
-use revokd::denylist::{self, Denylist, Opened, Outcome, Proof, RevokeRequest, Settings, ShareLimits, Sources};
+use revokd::denylist::{
+    self, Denylist, Opened, Outcome, Proof, RevokeRequest, Settings, ShareLimits, Sources, WriteError,
+};
 use revokd::event::{Change, Event, Origin};
 use revokd::index::Index;
 use revokd::issuers::Issuers;
@@ -120,8 +122,8 @@ impl Store {
                 for begin in begins {
                     let denylist = self.denylist.clone();
                     let end = to.min(begin + CALL);
-                    let requests = (begin..end).map(|n| request(ids.at(n), now.plus(lifetime_s(n)))).collect();
-                    calls.spawn(async move { denylist.revoke(requests, Origin::INTERNAL, false).await });
+                    let requests: Vec<_> = (begin..end).map(|n| request(ids.at(n), now.plus(lifetime_s(n)))).collect();
+                    calls.spawn(async move { revoke_all(&denylist, requests).await });
                 }
                 for outcomes in calls.join_all().await {
                     let outcomes = outcomes.unwrap_or_else(|error| panic!("revoke: {error}"));
@@ -180,6 +182,16 @@ pub(crate) fn new_directory(name: &str) -> PathBuf {
     }
     fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     path
+}
+
+/// Revokes all of `requests`, again and again while the index is too far behind, as a client does that is told 503.
+async fn revoke_all(denylist: &Denylist, requests: Vec<RevokeRequest>) -> Result<Vec<Outcome>, WriteError> {
+    loop {
+        match denylist.revoke(requests.clone(), Origin::INTERNAL, false).await {
+            Err(WriteError::Busy) => {}
+            done => return done,
+        }
+    }
 }
 
 fn settings() -> Settings {
