@@ -50,6 +50,12 @@ pub enum AppError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is nothing to verify.
+    #[error("there is no store in {}: no server has run on it yet; look at store.path", path.display())]
+    NoStore {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The data directory cannot be taken.
     #[error(transparent)]
     Lock(LockError),
@@ -87,6 +93,15 @@ pub enum AppError {
         /// Why not.
         source: io::Error,
     },
+}
+
+impl From<LockError> for AppError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { path } => Self::Held { path },
+            other @ LockError::Io { .. } => Self::Lock(other),
+        }
+    }
 }
 
 impl AppError {
@@ -215,7 +230,7 @@ async fn bind(server: &config::Server) -> Result<Vec<Bound>, AppError> {
 /// Opens the denylist; where the journal is damaged and its loss is accepted, what is left of it.
 fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Opened, AppError> {
     let config = &loaded.config;
-    let store = take(&config.store.path)?;
+    let store = Arc::new(StoreDir::open(&config.store.path)?);
     let index_path = config.store.path.join("index");
     let open_index = parts::index_opener(&config.store);
     let sources = parts::sources(store, &config.store, &index_path, &open_index);
@@ -242,14 +257,6 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
         "the journal is verified, the index proven, the filters are full"
     );
     Ok(opened)
-}
-
-/// Takes the data directory, which one process holds at a time.
-fn take(path: &std::path::Path) -> Result<Arc<StoreDir>, AppError> {
-    StoreDir::open(path).map(Arc::new).map_err(|error| match error {
-        LockError::Held { .. } => AppError::Held { path: path.to_owned() },
-        other @ LockError::Io { .. } => AppError::Lock(other),
-    })
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {

@@ -44,6 +44,20 @@ pub enum IndexError {
     Form,
 }
 
+impl IndexError {
+    /// Whether the file system does not permit writing, which opening takes.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        let kind = match self {
+            Self::Store(sled::Error::Io(source)) | Self::File { source, .. } => source.kind(),
+            Self::Store(_) | Self::Hanging { .. } | Self::Panicked { .. } | Self::Record(_) | Self::Form => {
+                return false;
+            }
+        };
+        matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+    }
+}
+
 /// One generation of the index, in a directory of its own.
 #[derive(Clone)]
 pub struct Index {

@@ -34,7 +34,7 @@ pub use error::{AppendError, JournalError};
 pub use frame::FRAME_BYTES_MAX;
 pub use group::{Group, GroupError};
 pub use lock::LockError;
-pub use open::verify;
+pub use open::{is_new, verify};
 pub use reclaim::Reclaimed;
 pub use report::{Recovery, Stats, VerifyReport};
 pub use salvage::{Salvage, Skipped, rebuild, salvage};

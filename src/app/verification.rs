@@ -1,10 +1,15 @@
 //! `revokd verify`: the data directory, while no server holds it.
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::{AppError, parts, take};
+use super::{AppError, parts};
 use crate::config::Config;
-use crate::denylist::{self, IndexState};
+use crate::denylist::{self, IndexState, OpenError};
+use crate::journal::{self, StoreDir};
 
 /// How far a verification has come, in bytes of the journal.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +31,8 @@ pub struct VerifyReport {
     pub last_seq: u64,
     /// Bytes of a torn last frame, which a start would cut.
     pub torn_bytes: u64,
-    /// The index: `equal`, or `differs`, which the next start mends by itself.
+    /// The index: `equal`, `differs`, which the next start mends by itself, or `unread`: on a read-only file system it
+    /// cannot be opened.
     pub index: &'static str,
 }
 
@@ -35,7 +41,7 @@ pub struct VerifyReport {
 /// # Errors
 /// [`AppError`] naming file and offset of the first damage.
 pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyReport, AppError> {
-    let store = take(&config.store.path)?;
+    let store = take_to_read(&config.store.path)?;
     let index_path = config.store.path.join("index");
     let open_index = parts::index_opener(&config.store);
     let sources = parts::sources(store, &config.store, &index_path, &open_index);
@@ -50,6 +56,20 @@ pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyRepo
         index: match index {
             IndexState::Equal => "equal",
             IndexState::Differs => "differs",
+            IndexState::Unread => "unread",
         },
     })
+}
+
+/// Takes the data directory without making anything in it.
+fn take_to_read(path: &Path) -> Result<Arc<StoreDir>, AppError> {
+    let no_store = || AppError::NoStore { path: path.to_owned() };
+    if path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Err(no_store());
+    }
+    let store = StoreDir::open_to_read(path)?;
+    if !path.join("index").exists() && journal::is_new(&store).map_err(OpenError::from)? {
+        return Err(no_store());
+    }
+    Ok(Arc::new(store))
 }

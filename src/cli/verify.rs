@@ -7,13 +7,14 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, Exit, OutputArgs, output};
-use crate::app::{self, Progress};
+use crate::app::{self, AppError, Progress};
 use crate::config::Config;
 
 /// Verify the data directory, while no server runs
 ///
-/// Reads the whole journal, holds it against its checksums, and the index against the journal. Changes nothing. Refuses
-/// (exit 6) while a server holds the directory.
+/// Reads the whole journal, holds it against its checksums, and the index against the journal. Makes and changes no entry;
+/// the index's store may tidy its own files as at any start, and is left unread on a read-only file system. Refuses (exit
+/// 6) while a server holds the directory.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,14 +40,22 @@ fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
         bar.set_position(done_bytes);
     });
     bar.finish_and_clear();
-    let report = report.with_context(|| format!("{} is not in order", config.store.path.display()))?;
+    let report = match report {
+        Err(AppError::Open(damage)) => {
+            Err(damage).with_context(|| format!("{} is not in order", config.store.path.display()))?
+        }
+        // A directory that is held, missing or not to be opened says nothing of what is in it.
+        report => report?,
+    };
     if json {
         output::json(&report)?;
     } else {
         let app::VerifyReport { segments, events, last_seq, torn_bytes, index } = report;
         output::line(&format!("in order: {events} events in {segments} segments, up to seq {last_seq}"))?;
-        if index != "equal" {
-            output::line("the index differs from the journal; the next start rebuilds it")?;
+        match index {
+            "differs" => output::line("the index differs from the journal; the next start rebuilds it")?,
+            "unread" => output::line("the index cannot be opened without writing, and was not looked at")?,
+            _ => {}
         }
         if torn_bytes > 0 {
             output::line(&format!("a torn last frame of {torn_bytes} bytes, which the next start cuts"))?;

@@ -57,7 +57,7 @@ pub trait DiskFile: Send + Sync {
 #[derive(Debug)]
 pub struct StoreDir {
     root: PathBuf,
-    _lock: StoreLock,
+    _lock: Option<StoreLock>,
 }
 
 impl StoreDir {
@@ -67,7 +67,16 @@ impl StoreDir {
     /// [`LockError`] when another process holds it, or when it cannot be made or locked.
     pub fn open(root: &Path) -> Result<Self, LockError> {
         make_durable_dir(root).map_err(|source| LockError::Io { path: root.to_owned(), source })?;
-        Ok(Self { root: root.to_owned(), _lock: StoreLock::take(root)? })
+        Ok(Self { root: root.to_owned(), _lock: Some(StoreLock::take(root)?) })
+    }
+
+    /// Takes the directory at `root` for reading only: makes nothing and writes nothing, so that a snapshot on a
+    /// read-only file system can be read too.
+    ///
+    /// # Errors
+    /// [`LockError`] when another process holds it, or when its lock file cannot be opened or locked.
+    pub fn open_to_read(root: &Path) -> Result<Self, LockError> {
+        Ok(Self { root: root.to_owned(), _lock: StoreLock::take_existing(root)? })
     }
 }
 

@@ -38,6 +38,20 @@ impl StoreLock {
         let path = store.join(LOCK);
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = open.map_err(|source| LockError::Io { path: path.clone(), source })?;
+        Self::lock(file, store, path)
+    }
+
+    /// The same without making or writing anything; `None` where there is no lock file, so that no server holds it.
+    pub(super) fn take_existing(store: &Path) -> Result<Option<Self>, LockError> {
+        let path = store.join(LOCK);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LockError::Io { path, source }),
+            Ok(file) => Self::lock(file, store, path).map(Some),
+        }
+    }
+
+    fn lock(file: File, store: &Path, path: PathBuf) -> Result<Self, LockError> {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held { path: store.to_owned() }),

@@ -127,6 +127,14 @@ impl Journal {
     }
 }
 
+/// Whether there is no journal and no trace that there ever was one.
+///
+/// # Errors
+/// [`JournalError`] where the store cannot be read.
+pub fn is_new(disk: &dyn Disk) -> Result<bool, JournalError> {
+    Ok(Manifest::read(disk, DIR)?.is_none() && salvage::traces(disk)?.is_none())
+}
+
 /// Verifies every byte of a journal that no server holds, and changes nothing. `progress` is told the bytes read so far
 /// and all there are to read.
 ///

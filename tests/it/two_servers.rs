@@ -69,8 +69,16 @@ fn a_flag_or_setting_that_does_not_exist_is_named_before_anything_is_touched() {
 #[tokio::test]
 async fn verify_of_an_empty_directory_says_so_and_keeps_no_first_start_from_being_one() {
     let home = Home::new(&[]);
-    let (code, said) = run(&home, "verify", &[]);
-    assert!(code == 1 && said.contains("journal is missing"), "{code}: {said}");
+    let refused = || {
+        let (code, said) = run(&home, "verify", &[]);
+        assert!(code == 1 && said.contains("there is no store in "), "{code}: {said}");
+        assert!(!said.contains("accept-loss") && !said.contains("not in order"), "{said}");
+    };
+    refused();
+    assert!(!home.path("data").exists(), "verify makes no directory");
+    std::fs::create_dir(home.path("data")).unwrap();
+    refused();
+    assert_eq!(std::fs::read_dir(home.path("data")).unwrap().count(), 0, "verify makes no file");
     serves(&home.start().await).await;
 }
 
@@ -82,7 +90,13 @@ async fn verify_is_refused_while_a_server_runs_and_fine_afterwards() {
     server.ok("/revoke", &serde_json::json!({ "jti": "a", "exp": exp })).await;
     let (code, said) = run(&home, "verify", &[]);
     assert!(code == 6 && said.contains("held by a running server"), "{code}: {said}");
+    assert!(!said.contains("not in order"), "{said}");
     assert!(server.stop().success());
     let (code, said) = run(&home, "verify", &[]);
     assert!(code == 0 && said.starts_with("in order: "), "{code}: {said}");
+    // A copy without a lock file, as of a backup, is as good, and none is made.
+    std::fs::remove_file(home.path("data/LOCK")).unwrap();
+    let (code, said) = run(&home, "verify", &[]);
+    assert!(code == 0 && said.starts_with("in order: "), "{code}: {said}");
+    assert!(!home.path("data/LOCK").exists());
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::fold::Doubt;
 use super::mend::newest_generation;
 use super::watch::{PATIENCE, Progress, watched};
 use super::{OpenError, Sources};
@@ -17,6 +18,8 @@ pub enum IndexState {
     Equal,
     /// It does not, or cannot be read; the next start rebuilds it.
     Differs,
+    /// It cannot be opened without writing, which is not permitted here.
+    Unread,
 }
 
 /// Verifies every byte of the journal, and compares each bucket of the index with it up to the bucket's mark.
@@ -30,6 +33,7 @@ pub fn verify(
 ) -> Result<(VerifyReport, IndexState), OpenError> {
     // Opening makes what is not there, and an index without a journal would keep the first start from being one.
     let index = sources.index_path.exists().then(|| newest_generation(sources));
+    let read_only = matches!(&index, Some(Err(Doubt::Index(error))) if error.is_read_only());
     let index = index.and_then(|index| {
         let marks = index.and_then(|index| watched(PATIENCE, move |_| Ok((marks(&index)?, index))));
         marks.ok()
@@ -53,6 +57,7 @@ pub fn verify(
     }
     let state = match index {
         Some((marks, index)) => watched(PATIENCE, move |progress| Ok(state(&index, &marks, &expected, progress)?)),
+        None if read_only => Ok(IndexState::Unread),
         None => Ok(IndexState::Differs),
     };
     Ok((report, state.unwrap_or(IndexState::Differs)))
