@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::bulk::{self, Bulk};
@@ -37,25 +37,26 @@ A line of the file: {\"jti\":\"8c1f29c0\",\"exp\":1800000000,\"sub\":\"alice\"}
 Exit codes: 0 done, 8 some lines were refused; see revokd --help for the others")]
 pub(super) struct RevokeArgs {
     /// The token's id
-    #[arg(requires = "exp", required_unless_present_any = ["token_file", "file"])]
+    #[arg(requires = "exp")]
     jti: Option<String>,
     /// When the token expires: NumericDate, or from now, as in +90s, +1h30m, +30d
-    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_negative_numbers = true, requires = "jti")]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_negative_numbers = true)]
+    #[arg(requires = "jti", conflicts_with_all = ["token_file", "file"])]
     exp: Option<Moment>,
     /// Its issuer; needed where the server knows several
-    #[arg(long, requires = "jti")]
+    #[arg(long, requires = "jti", conflicts_with_all = ["token_file", "file"])]
     iss: Option<String>,
     /// Its subject, for listings
-    #[arg(long, requires = "jti")]
+    #[arg(long, requires = "jti", conflicts_with_all = ["token_file", "file"])]
     sub: Option<String>,
     /// Why, at most 256 bytes
     #[arg(long, conflicts_with = "file")]
     reason: Option<String>,
     /// File with the token; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["jti", "file"])]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// File with one revocation a line (NDJSON); - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "jti")]
+    #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Go on at this line of the file
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]

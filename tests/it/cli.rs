@@ -35,6 +35,9 @@ fn contradicting_or_missing_arguments_are_wrong_usage() {
         &["revoke", "--file", "f", "--token-file", "t"],
         &["revoke", "a", "--exp", "1", "--file", "f"],
         &["revoke", "--from-line", "2", "--token-file", "t"],
+        &["revoke", "--file", "f", "--exp", "+1h"],
+        &["revoke", "--token-file", "t", "--exp", "+1h"],
+        &["revoke", "--file", "f", "--iss", "i"],
         &["list", "--limit", "0"],
         &["list", "--all", "--limit", "5"],
         &["logout", "s"],
@@ -45,6 +48,19 @@ fn contradicting_or_missing_arguments_are_wrong_usage() {
         assert!(ran.stdout.is_empty());
     }
     assert!(case.server.requests().is_empty());
+}
+
+#[test]
+fn a_flag_of_one_way_to_revoke_is_no_flag_of_another_and_says_so() {
+    let case = Case::answering(200, good());
+    for way in ["--file", "--token-file"] {
+        for flag in ["--exp", "--iss", "--sub"] {
+            let ran = case.run(&["revoke", way, "f", flag, "1"]);
+            assert!(ran.stderr.contains("cannot be used with"), "{way} {flag}: {}", ran.stderr);
+        }
+    }
+    let said = case.run(&["revoke"]).stderr;
+    assert!(said.contains("JTI") && said.contains("--token-file") && said.contains("--file"), "{said}");
 }
 
 #[test]
