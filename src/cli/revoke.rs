@@ -25,15 +25,18 @@ use crate::wire::RevokeAnswer;
 /// standard output, and the last line sums up. Should it break off, it says how
 /// many lines are durable and how to go on.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["jti", "token_file", "file"]).required(true))]
 #[command(after_help = "\
 Examples:
-  revokd revoke 8c1f29c0 --exp 1800000000
-  revokd revoke 8c1f29c0 --exp +1h --sub alice --reason 'lost laptop'
+  revokd revoke 8c1f29c0 --exp +1h
+  revokd revoke 8c1f29c0 --exp $(($(date +%s) + 3600)) --sub alice --reason 'lost laptop'
   revokd revoke --token-file token.jwt
   revokd revoke --file events.ndjson
   gunzip -c events.ndjson.gz | revokd revoke --file -
 
-A line of the file: {\"jti\":\"8c1f29c0\",\"exp\":1800000000,\"sub\":\"alice\"}
+A line of the file, with exp as NumericDate and at most tokens.lifetime_max_s ahead:
+  echo '{\"jti\":\"8c1f29c0\",\"exp\":'$(($(date +%s) + 3600))'}' | revokd revoke --file -
+
 Exit codes: 0 done, 8 some lines were refused; see revokd --help for the others")]
 pub(super) struct RevokeArgs {
     /// The token's id

@@ -22,6 +22,19 @@ fn help_of_every_verb() {
 }
 
 #[test]
+fn no_documented_revoke_has_an_exp_that_gets_too_far_or_too_near_with_time() {
+    let mut command = revokd::cli::Cli::command();
+    let help = command.find_subcommand_mut("revoke").unwrap().render_long_help().to_string();
+    for (name, text) in [("help", &*help), ("API.md", include_str!("../../docs/API.md"))] {
+        for before in ["--exp ", "\"exp\":"] {
+            let mut values = text.split(before).skip(1);
+            let fixed = values.find(|value| value.starts_with(|first: char| first.is_ascii_digit()));
+            assert!(fixed.is_none(), "{name}: {fixed:?}");
+        }
+    }
+}
+
+#[test]
 fn contradicting_or_missing_arguments_are_wrong_usage() {
     let case = Case::answering(200, good());
     for arguments in [
