@@ -97,9 +97,18 @@ pub enum OpenError {
          configure it again, or wait until they have ended"
     )]
     Issuer {
-        /// The issuer's name; empty for the nameless one.
+        /// The issuer's name.
         issuer: String,
         /// Its live entries.
+        entries: u64,
+    },
+    /// Live entries were revoked while no issuer was configured; now there is one, and none of them could be reached.
+    #[error(
+        "{entries} entries are live that were revoked without [[issuers]], and belong to none of those that are \
+         configured now; take the [[issuers]] out again, or wait until the entries have ended"
+    )]
+    Nameless {
+        /// The live entries.
         entries: u64,
     },
     /// A lock was poisoned while nobody but this thread could hold it.
@@ -186,7 +195,10 @@ pub fn open(
 fn check_issuers(fold: &Fold, issuers: &Issuers) -> Result<(), OpenError> {
     for (name, entries) in fold.usage.issuers() {
         if !issuers.iter().any(|limits| limits.issuer.as_str() == name) {
-            return Err(OpenError::Issuer { issuer: name.to_owned(), entries });
+            return Err(match name {
+                "" => OpenError::Nameless { entries },
+                name => OpenError::Issuer { issuer: name.to_owned(), entries },
+            });
         }
     }
     Ok(())

@@ -146,7 +146,9 @@ fn an_issuer_that_left_the_config_while_entries_live_is_refused_by_name() {
     store.stop();
     store.issuers = super::support::named_issuers(&["https://new.example"]);
     match store.start() {
-        Err(OpenError::Issuer { issuer, entries: 1 }) => assert_eq!(issuer, ""),
+        Err(error @ OpenError::Nameless { entries: 1 }) => {
+            assert!(error.to_string().contains("take the [[issuers]] out again"), "{error}");
+        }
         other => panic!("{:?}", other.map(drop)),
     }
     store.issuers = super::support::named_issuers(&["https://new.example", "https://other.example"]);
