@@ -6,6 +6,7 @@
 
 mod admin_key;
 mod gauges;
+mod loss;
 mod parts;
 mod threads;
 mod verification;
@@ -184,7 +185,8 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         readiness.set(condition, true);
     }
     tracing::info!(entries = denylist.status().records, "ready");
-    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads, log);
+    let clock = gauges::ClockWatch::default();
+    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads, log, &clock);
     let not_ready = async {
         stop.reached(Phase::NotReady).await;
         readiness.set(Condition::Running, false);
@@ -202,11 +204,8 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         served,
     );
     end(denylist, threads).await?;
-    let listener::Served { cut, went_deaf } =
+    let listener::Served { went_deaf, .. } =
         served.map_err(|error| AppError::system("go on serving")(io::Error::other(error)))?;
-    if cut > 0 {
-        tracing::warn!(cut, "connections were cut at the end of the grace period");
-    }
     if went_deaf {
         return Err(AppError::system("go on accepting connections")(io::Error::other("an accept loop died")));
     }
@@ -241,8 +240,7 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
     let opened = match opened {
         Err(damage) if options.accept_loss && damage.is_loss() => {
             tracing::error!(%damage, "the loss is accepted: a new history begins with what is left");
-            let saved = denylist::accept_loss(&sources)?;
-            tracing::warn!(?saved, "journaled again; revocations that are missing work again as tokens");
+            loss::report(&denylist::accept_loss(&sources)?);
             denylist::open(&sources, settings, clock, issuers, metrics)?
         }
         opened => opened?,

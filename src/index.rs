@@ -5,12 +5,14 @@
 
 mod layout;
 mod newest;
+mod panics;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use layout::Digest;
 use layout::PairKey;
+pub use panics::soften as soften_panics;
 
 use crate::event::{DecodeError, Event, Seq};
 use crate::revocation::BucketId;
@@ -33,6 +35,12 @@ pub enum IndexError {
     /// Opening it takes longer than `store.open_timeout_ms`: a damaged store can hang.
     #[error("{path} cannot be opened in time")]
     Hanging {
+        /// The generation's directory.
+        path: PathBuf,
+    },
+    /// sled panicked while it opened the store: it is damaged.
+    #[error("{path} is damaged: opening it panicked")]
+    Panicked {
         /// The generation's directory.
         path: PathBuf,
     },

@@ -1,11 +1,36 @@
 //! What is set once a second rather than at every event: gauges, and readiness for writes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use crate::clock::Now;
 use crate::denylist::{Denylist, Status};
 use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
 use crate::telemetry::LogGuard;
+
+/// Whether the wall clock was doubted when it was last looked at.
+#[derive(Debug, Default)]
+pub(super) struct ClockWatch(AtomicBool);
+
+impl ClockWatch {
+    /// Says when doubt begins and when it ends.
+    fn look(&self, now: Now) {
+        if self.0.swap(now.doubted, Ordering::Relaxed) == now.doubted {
+            return;
+        }
+        if now.doubted {
+            tracing::warn!(
+                earliest = now.earliest.0,
+                latest = now.latest.0,
+                "the wall clock is doubted: nothing live ends before both times have passed it; if the clock is right, \
+                 `revokd purge --trust-clock` says so"
+            );
+        } else {
+            tracing::info!(now = now.latest.0, "the wall clock is trusted again");
+        }
+    }
+}
 
 /// Brings gauges and readiness up to date.
 pub(super) fn refresh(
@@ -14,8 +39,10 @@ pub(super) fn refresh(
     readiness: &Readiness,
     threads: &[JoinHandle<()>],
     log: &LogGuard,
+    clock: &ClockWatch,
 ) {
     let status = denylist.status();
+    clock.look(status.now);
     let alive = threads.iter().all(|thread| !thread.is_finished());
     readiness.set(Condition::Writable, alive && status.writes.is_ok() && !status.index_failed);
     // A poisoned filter answers no check any more, and nothing but a restart heals it.
@@ -26,11 +53,6 @@ pub(super) fn refresh(
     set_gauges(&status, metrics);
     metrics.log_lines_dropped.absolute(log.dropped_lines());
     metrics.filter.ratio_target.set(denylist.false_positive_rate());
-    if status.now.doubted {
-        readiness.note("clock", "the wall clock is doubted; nothing live ends early, and nobody needs to act");
-    } else {
-        readiness.clear_note("clock");
-    }
     if status.index_failed {
         readiness.note("index", "the index failed; checks go on as far as they can, a restart rebuilds it");
     }

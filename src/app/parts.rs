@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::AppError;
@@ -11,7 +11,7 @@ use crate::config::{self, Config, FilterMode};
 use crate::denylist::{Settings, ShareLimits, Sources};
 use crate::http::HttpSettings;
 use crate::http::listener::ConnectionLimits;
-use crate::index::{Index, IndexError};
+use crate::index::{self, Index, IndexError};
 use crate::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use crate::journal::{self, StoreDir};
 use crate::token::Issuer;
@@ -89,13 +89,17 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
 pub(super) fn index_opener(store: &config::Store) -> impl Fn(&Path) -> Result<Index, IndexError> + Sync + use<> {
     let timeout = Duration::from_millis(store.open_timeout_ms);
     let cache_bytes = store.cache_bytes;
+    index::soften_panics();
     move |path| {
         let (send, opened) = mpsc::channel();
         let owned = path.to_owned();
         let open = move || drop(send.send(Index::open(&owned, cache_bytes)));
         let hung = || IndexError::Hanging { path: path.to_owned() };
         std::thread::Builder::new().name("index-open".to_owned()).spawn(open).map_err(|_| hung())?;
-        opened.recv_timeout(timeout).map_err(|_| hung())?
+        opened.recv_timeout(timeout).map_err(|error| match error {
+            RecvTimeoutError::Timeout => hung(),
+            RecvTimeoutError::Disconnected => IndexError::Panicked { path: path.to_owned() },
+        })?
     }
 }
 

@@ -112,16 +112,42 @@ impl JwksSource {
         let attempts = seen.attempts + 1;
         let next = match self.fetch_keys().await {
             Ok(keys) => {
-                tracing::debug!(iss = self.iss, keys = keys.len(), "fetched the issuer's keys");
+                if seen.attempted_at.is_some() && seen.is_behind() {
+                    tracing::info!(iss = self.iss, keys = keys.len(), "the issuer's keys can be fetched again");
+                } else {
+                    tracing::debug!(iss = self.iss, keys = keys.len(), "fetched the issuer's keys");
+                }
                 State { keys, fetched_at: Some(began), attempted_at: Some(began), attempts }
             }
             Err(fault) => {
-                tracing::warn!(iss = self.iss, %fault, "cannot fetch the issuer's keys; the last good ones serve on");
+                self.report(&seen, &fault);
                 State { keys: seen.keys.clone(), fetched_at: seen.fetched_at, attempted_at: Some(began), attempts }
             }
         };
         self.state.store(Arc::new(next));
         self.attempts.send_replace(attempts);
+    }
+
+    /// Says what a failed fetch means for the issuer's tokens now.
+    fn report(&self, seen: &State, fault: &RefreshFault) {
+        let (iss, stale_max_s) = (&self.iss, self.stale_max.as_secs());
+        if seen.fetched_at.is_none() {
+            tracing::error!(
+                iss,
+                %fault,
+                "cannot fetch the issuer's keys, and never could since the start; tokens that need them are answered 503"
+            );
+        } else if seen.keys(self.stale_max).is_none() {
+            tracing::error!(
+                iss,
+                %fault,
+                stale_max_s,
+                "cannot fetch the issuer's keys, and the last good ones are too old by jwks_stale_max_s; tokens that \
+                 need them are answered 503"
+            );
+        } else {
+            tracing::warn!(iss, %fault, stale_max_s, "cannot fetch the issuer's keys; the last good ones serve on");
+        }
     }
 
     async fn fetch_keys(&self) -> Result<Vec<Key>, RefreshFault> {

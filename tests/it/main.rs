@@ -40,6 +40,7 @@ mod model;
 mod openapi;
 mod readme;
 mod real_server;
+mod server_log;
 mod store_entries;
 mod store_faults;
 mod store_index;

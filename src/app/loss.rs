@@ -1,0 +1,23 @@
+//! What `--accept-loss` has saved, in words for whoever has to make up for the rest.
+
+use crate::denylist::Salvaged;
+
+/// Says what was skipped, what was saved, and what that means.
+pub(super) fn report(saved: &Salvaged) {
+    for skipped in &saved.skipped.skipped {
+        tracing::warn!(
+            file = skipped.file,
+            offset = skipped.offset,
+            bytes = skipped.bytes,
+            why = skipped.what,
+            "this part of the journal cannot be read and is left out; the file is kept in journal.damaged-<n>/"
+        );
+    }
+    tracing::warn!(
+        from_journal = saved.from_journal,
+        from_index = saved.from_index,
+        skipped = saved.skipped.skipped.len(),
+        "all that the journal and the index still held is journaled again. If a revocation was in neither, its token is \
+         accepted again from now on: hold your own records against `revokd list`, and revoke again what is missing"
+    );
+}
