@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::moment::rfc3339;
-use super::output::{self, printable};
+use super::output::{self, note, printable};
 use super::target::TargetArgs;
 use super::{Context, Exit, OutputArgs};
 use crate::wire::CheckAnswer;
@@ -85,6 +85,12 @@ pub(super) fn run(args: &CheckArgs, context: &Context<'_>) -> anyhow::Result<Exi
         Some(path) => client.post("/check", &Token { token: read_token(path)? })?,
         None => client.post("/check", &args.claims)?,
     };
+    if answer.by.as_deref() == Some("unverifiable") {
+        note(
+            "the server cannot verify this token: it is forged or malformed, or the server has no keys of its issuer; \
+             without [[issuers]] in its config it can verify none. Its log says why at log.level=debug",
+        );
+    }
     if args.output.json {
         output::json(&answer)?;
     } else {

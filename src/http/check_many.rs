@@ -176,7 +176,10 @@ impl<'h> Many<'h> {
     async fn ask_token(&mut self, http: &Http, token: &str) -> Result<(), ApiError> {
         match http.verifier.verify(token).await {
             Ok(token) => self.ask(&Asked::of_token(http, &token)?),
-            Err(VerifyError::Refused(_)) => self.places.push(Place::Unverifiable),
+            Err(VerifyError::Refused(reason)) => {
+                tracing::debug!(%reason, "a token that was to be checked cannot be verified");
+                self.places.push(Place::Unverifiable);
+            }
             Err(VerifyError::KeysUnavailable) => return Err(ApiError::KeysUnavailable),
         }
         Ok(())

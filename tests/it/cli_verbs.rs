@@ -53,6 +53,15 @@ fn a_token_comes_from_a_file_or_standard_input() {
 }
 
 #[test]
+fn a_check_of_a_token_that_cannot_be_verified_says_what_that_may_mean() {
+    let case = Case::answering(200, json!({ "revoked": true, "by": "unverifiable", "judged": [] }));
+    case.write("token.jwt", "a.b.c\n");
+    let ran = case.run(&["check", "--token-file", "token.jwt", "--json"]);
+    assert_eq!((ran.code, &ran.json()["by"]), (3, &json!("unverifiable")));
+    assert!(ran.stderr.contains("[[issuers]]"), "{}", ran.stderr);
+}
+
+#[test]
 fn revoke_sends_one_token_and_says_until_when() {
     let case = Case::answering(200, json!({ "seq": 7, "stored": true, "expires_at": 1_800_000_300 }));
     let ran = case.run(&["revoke", "a", "--exp", "1800000000", "--iss", "i", "--sub", "s", "--reason", "r"]);
