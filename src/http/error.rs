@@ -89,12 +89,14 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// Too much is under way at this moment.
-    #[error("too much is under way; the limit {name} is {limit}")]
+    #[error("too much is under way; the limit {name} is {}{}", .limit + .reserved, for_admins(*.reserved))]
     InFlight {
         /// The config key of the limit.
         name: &'static str,
         /// How much of it this caller may hold together with all others.
         limit: u64,
+        /// The rest, which is kept for admins where this caller is none.
+        reserved: u64,
     },
     /// One element of a check of many is refused, and with it the request.
     #[error("element {index}: {error}")]
@@ -195,6 +197,11 @@ impl ApiError {
     }
 }
 
+/// Why a caller may hold less than what is configured.
+fn for_admins(reserved: u64) -> String {
+    if reserved == 0 { String::new() } else { format!(", of which {reserved} are reserved for admins") }
+}
+
 impl From<VerifyError> for ApiError {
     fn from(error: VerifyError) -> Self {
         match error {
@@ -225,7 +232,7 @@ mod tests {
             ApiError::from(Unavailable::Late),
             ApiError::from(WriteError::Failed),
             ApiError::KeysUnavailable,
-            ApiError::InFlight { name: "x", limit: 1 },
+            ApiError::InFlight { name: "x", limit: 1, reserved: 0 },
         ] {
             let response = error.clone().at(3).render("r");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

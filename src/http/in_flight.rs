@@ -58,7 +58,9 @@ impl Permit<'_> {
             let before = all.fetch_add(missing, Ordering::Relaxed);
             if missing > 0 && before.saturating_add(missing) > self.limit {
                 all.fetch_sub(missing, Ordering::Relaxed);
-                return Err(ApiError::InFlight { name: self.in_flight.name, limit: self.limit as u64 });
+                let InFlight { name, max, .. } = *self.in_flight;
+                let reserved = (max - self.limit) as u64;
+                return Err(ApiError::InFlight { name, limit: self.limit as u64, reserved });
             }
         } else {
             all.fetch_sub(self.held - count, Ordering::Relaxed);
