@@ -11,7 +11,7 @@ use crate::token::Selector;
 #[derive(Debug, Clone, Config, Serialize)]
 pub struct Tokens {
     /// Longest remaining lifetime that a caller may assert without showing the token, seconds. A token whose signature was
-    /// verified may live longer. 1 to 315,360,000 (ten years).
+    /// verified may live longer, up to the fixed limit above. 1 to 315,360,000 (ten years).
     #[config(default = 2_678_400)]
     pub lifetime_max_s: i64,
 

@@ -166,7 +166,7 @@ impl<'a> Group<'a> {
     fn lifetime_refused(&self, exp: NumericDate, proof: Proof, issuer: &IssuerLimits) -> Option<Refusal> {
         let (name, limit_s) = match proof {
             Proof::Asserted => (issuer.lifetime_max_name, issuer.lifetime_max_s),
-            Proof::Verified { .. } => ("for verified tokens", VERIFIED_LIFETIME_MAX_S),
+            Proof::Verified { .. } => ("for verified tokens, which no config key changes,", VERIFIED_LIFETIME_MAX_S),
         };
         let lifetime_s = exp.since(self.now.latest);
         (lifetime_s > limit_s).then_some(Refusal::LifetimeTooLong { lifetime_s, name, limit_s })

@@ -35,7 +35,7 @@ impl fmt::Display for Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Longer than [`TOKEN_BYTES_MAX`].
-    #[error("the token has {bytes} bytes; the limit is {TOKEN_BYTES_MAX}")]
+    #[error("the token has {bytes} bytes; the limit is {TOKEN_BYTES_MAX}, which no config key changes")]
     TooLong {
         /// Its length.
         bytes: usize,
