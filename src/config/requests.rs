@@ -80,7 +80,8 @@ pub struct Limits {
     #[config(default = 32_768)]
     pub waiting_writes_max: usize,
 
-    /// Most live entries per issuer; one more is answered 507. 1 to 1,000,000,000.
+    /// Most live entries per issuer; one more is answered 507. An extension adds a record, so it counts as one more until
+    /// the entry's former end. 1 to 1,000,000,000.
     #[config(default = 50_000_000)]
     pub entries_max: u64,
 
@@ -88,7 +89,8 @@ pub struct Limits {
     #[config(default = 17_179_869_184u64)]
     pub journal_bytes_max: u64,
 
-    /// How often one entry may be extended or restored. 1 to 1,000,000.
+    /// How often one entry may be changed: its first revocation counts, then each extension or restoration; one more is
+    /// answered 422. 1 to 1,000,000.
     #[config(default = 64)]
     pub changes_per_entry_max: u32,
 }
