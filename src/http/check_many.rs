@@ -160,6 +160,10 @@ impl<'h> Many<'h> {
             self.ask(&Asked::new(http, &claims)?);
             return Ok(());
         }
+        if !id.get().starts_with('"') {
+            let detail = "each of `ids` must be a string, the `jti`, or an object of claims";
+            return Err(ApiError::invalid("ids", detail));
+        }
         let jti = text_of("ids", id)?;
         let (issuer, judged) = if let Some(plain) = self.plain {
             plain

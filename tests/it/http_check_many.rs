@@ -157,3 +157,10 @@ async fn more_ids_than_may_be_in_flight_are_unavailable_not_good() {
     assert_eq!(ask(&app.key, 10).await.status, 200);
     ask(&app.key, 11).await.problem(503);
 }
+
+#[tokio::test]
+async fn an_element_that_is_neither_string_nor_object_is_told_that_it_may_be_either() {
+    let app = TestApp::new();
+    let problem = app.post_json("/check", &json!({"ids": ["a", 5]})).await.problem(422);
+    assert_eq!(problem["detail"], "element 1: each of `ids` must be a string, the `jti`, or an object of claims");
+}

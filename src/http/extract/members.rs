@@ -51,7 +51,7 @@ impl<'a> Members<'a> {
         let mut reader = serde_json::Deserializer::from_str(json);
         let members = object.deserialize(&mut reader).and_then(|members| reader.end().map(|()| members));
         let members =
-            members.map_err(|error| fault.filter(|_| error.is_data()).unwrap_or_else(|| unreadable(&error)))?;
+            members.map_err(|error| fault.filter(|_| error.is_data()).unwrap_or_else(|| unreadable(json, &error)))?;
         for (at, (name, _)) in members.0.iter().enumerate() {
             if members.0[..at].iter().any(|(earlier, _)| earlier == name) {
                 return Err(ApiError::malformed_field(shown(name), format!("{} is there twice", named(name))));
@@ -175,15 +175,13 @@ fn is_number(text: &str) -> bool {
 }
 
 /// What is wrong with JSON that cannot be read, without a word of what it says.
-fn unreadable(error: &serde_json::Error) -> ApiError {
-    let (line, column) = (error.line(), error.column());
-    ApiError::malformed(match error.classify() {
-        serde_json::error::Category::Data => format!(
-            "the body must be one JSON object of at most {MEMBERS_MAX} members with names of Unicode characters \
-             (line {line}, column {column})"
-        ),
-        _ => format!("the body is not valid JSON (line {line}, column {column})"),
-    })
+fn unreadable(json: &str, error: &serde_json::Error) -> ApiError {
+    if json.trim_ascii().is_empty() {
+        return ApiError::malformed("there is nothing to read: one JSON object is expected");
+    }
+    // What is one line may be any line of a longer body.
+    let line = if json.contains('\n') { format!("line {}, ", error.line()) } else { String::new() };
+    ApiError::malformed(format!("this is not valid JSON ({line}column {})", error.column()))
 }
 
 /// An unknown name, as far as it is fit to be quoted: a caller may have put anything there, even a token.
@@ -217,6 +215,8 @@ impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
     type Value = Members<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members<'de>, D::Error> {
+        // Holds until the object has begun.
+        *self.fault = Some(ApiError::malformed("one JSON object is expected, and no other value"));
         deserializer.deserialize_map(self)
     }
 }
@@ -229,9 +229,12 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        *self.fault = None;
         let mut members = Vec::with_capacity(4);
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             if members.len() == MEMBERS_MAX {
+                let detail = format!("the object has more than {MEMBERS_MAX} members");
+                *self.fault = Some(ApiError::malformed(detail));
                 return Err(A::Error::custom("too many members"));
             }
             let value = match self.lists.iter().find(|(list, _)| *list == name) {
@@ -270,6 +273,21 @@ mod tests {
         }
         assert!(Members::parse(b"{\"a\":\"\xff\"}").is_err());
         assert!(Members::parse(b"{\"\xff\":0}").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_it_is_said_and_where_if_that_helps() {
+        let said = |json: &str| detail(Members::parse(json.as_bytes()));
+        for empty in ["", " \n"] {
+            assert_eq!(said(empty), "there is nothing to read: one JSON object is expected");
+        }
+        for other in ["[]", "null", "5", "\"{}\""] {
+            assert_eq!(said(other), "one JSON object is expected, and no other value", "{other}");
+        }
+        assert_eq!(said("{x"), "this is not valid JSON (column 2)");
+        assert_eq!(said("{\n x"), "this is not valid JSON (line 2, column 2)");
+        let many = format!("{{{}}}", (0..17).map(|n| format!("\"m{n}\":0")).collect::<Vec<_>>().join(","));
+        assert_eq!(said(&many), "the object has more than 16 members");
     }
 
     #[test]
