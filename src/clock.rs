@@ -199,6 +199,12 @@ impl Clock {
         self.now().earliest.plus(-2 * self.settings.step_max_s - 60)
     }
 
+    /// Seconds by the boot-time clock: for ages, which no setting of the wall clock changes.
+    #[must_use]
+    pub fn boot_s(&self) -> i64 {
+        self.source.read().boot_s
+    }
+
     /// What can be vouched for at this moment. Two reads of the vDSO and one uncontended lock; changes the belief only
     /// when a step is seen or a hold has ended.
     #[must_use]

@@ -90,6 +90,8 @@ pub struct Readiness {
 struct Inner {
     /// A bit for each condition that holds.
     holding: AtomicU8,
+    /// A bit for each condition that has ever held.
+    held: AtomicU8,
     notes: Mutex<BTreeMap<&'static str, String>>,
 }
 
@@ -103,6 +105,7 @@ impl Readiness {
     /// Says whether `condition` holds.
     pub fn set(&self, condition: Condition, holds: bool) {
         if holds {
+            self.inner.held.fetch_or(condition as u8, Ordering::Relaxed);
             self.inner.holding.fetch_or(condition as u8, Ordering::Release);
         } else {
             self.inner.holding.fetch_and(!(condition as u8), Ordering::Release);
@@ -137,9 +140,14 @@ impl Readiness {
     #[must_use]
     pub fn verbose(&self, purpose: Purpose) -> String {
         let holding = self.inner.holding.load(Ordering::Acquire);
+        let held = self.inner.held.load(Ordering::Relaxed);
         let mut text = String::new();
         for condition in Condition::ALL.into_iter().filter(|condition| purpose.needs(*condition)) {
-            let (sign, state) = if holding & condition as u8 == 0 { ('-', "not yet") } else { ('+', "ok") };
+            let (sign, state) = match (holding & condition as u8, held & condition as u8) {
+                (0, 0) => ('-', "not yet"),
+                (0, _) => ('-', "no longer"),
+                _ => ('+', "ok"),
+            };
             // Writing to a string cannot fail.
             let _ = writeln!(text, "[{sign}]{} {state}", condition.name());
         }
@@ -207,6 +215,9 @@ mod tests {
              not ready for checks\n"
         );
         readiness.set(Condition::Filter, true);
+        readiness.set(Condition::Running, false);
+        assert!(readiness.verbose(Purpose::Checks).contains("[+]filter ok\n[-]running no longer\n"));
+        readiness.set(Condition::Running, true);
         assert!(
             readiness
                 .verbose(Purpose::Writes)

@@ -11,7 +11,7 @@ use super::places::Places;
 use super::request::{PurgeReport, WriteError};
 use super::usage::ShareLimits;
 use super::writes::Writes;
-use crate::clock::{Clock, Now, NumericDate};
+use crate::clock::{Clock, Now};
 use crate::event::{Change, Seq};
 use crate::index::Index;
 use crate::issuers::Issuers;
@@ -61,7 +61,7 @@ pub struct Status {
     pub buckets: usize,
     /// What the clock vouches for.
     pub now: Now,
-    /// Age of the last purge, seconds by the clock's `earliest`; `None` before the first.
+    /// Age of the last purge, seconds by the boot clock, which nobody sets; `None` before the first.
     pub last_purge_age_s: Option<i64>,
     /// Buckets dropped since start.
     pub purged_buckets: u64,
@@ -106,7 +106,7 @@ pub(super) struct State {
     journal: RwLock<journal::Stats>,
     index_failed: AtomicBool,
     refill_forced: AtomicBool,
-    /// `i64::MIN` before the first.
+    /// By the boot clock; `i64::MIN` before the first.
     last_purge: AtomicI64,
     purged_buckets: AtomicU64,
     purged_entries: AtomicU64,
@@ -241,7 +241,7 @@ impl State {
     }
 
     pub(super) fn note_purge(&self, report: &PurgeReport) {
-        self.last_purge.store(self.clock.now().earliest.0, Ordering::Relaxed);
+        self.last_purge.store(self.clock.boot_s(), Ordering::Relaxed);
         self.purged_buckets.fetch_add(report.buckets, Ordering::Relaxed);
         self.purged_entries.fetch_add(report.entries, Ordering::Relaxed);
         self.metrics.purge.entries.increment(report.entries);
@@ -258,7 +258,7 @@ impl State {
             behind: self.buckets.behind(),
             buckets: buckets.len(),
             now,
-            last_purge_age_s: (last_purge != i64::MIN).then(|| now.earliest.since(NumericDate(last_purge))),
+            last_purge_age_s: (last_purge != i64::MIN).then(|| self.clock.boot_s().saturating_sub(last_purge)),
             purged_buckets: self.purged_buckets.load(Ordering::Relaxed),
             purged_entries: self.purged_entries.load(Ordering::Relaxed),
             writes: self.writes.check(),

@@ -66,7 +66,8 @@ pub(crate) fn ready(readiness: &Readiness, uri: &Uri, more: impl FnOnce() -> Str
 fn report(http: &Http) -> String {
     let status = http.denylist.status();
     let purged = status.last_purge_age_s.map_or("never".to_owned(), |age_s| format!("{age_s} s ago"));
-    format!("[i]last_seq {}\n[i]clock_doubted {}\n[i]last_purge {purged}\n", status.last_seq, status.now.doubted)
+    let doubt = if status.now.doubted { "true: nothing live ends early, and nobody needs to act" } else { "false" };
+    format!("[i]last_seq {}\n[i]clock_doubted {doubt}\n[i]last_purge {purged}\n", status.last_seq)
 }
 
 /// Metrics for Prometheus.

@@ -48,6 +48,22 @@ async fn verbose_says_why_and_names_clock_purge_and_seq() {
 }
 
 #[tokio::test]
+async fn verbose_is_of_this_moment_whatever_the_clock_does() {
+    let app = TestApp::new();
+    let verbose = async || text(&app.get("/readyz?verbose").await);
+    app.post_json("/purge", &serde_json::json!({})).await.ok();
+    app.time.pass(7);
+    app.time.jump(-18_000);
+    let said = verbose().await;
+    assert!(said.contains("clock_doubted true") && !said.contains("last_purge -"), "{said}");
+    app.post_json("/purge", &serde_json::json!({"trust_clock": true})).await.ok();
+    let said = verbose().await;
+    assert!(said.contains("clock_doubted false") && !said.contains("[i]clock "), "{said}");
+    app.readiness.set(Condition::Running, false);
+    assert!(verbose().await.contains("[-]running no longer"));
+}
+
+#[tokio::test]
 async fn metrics_are_prometheus_text_without_any_id() {
     let app = TestApp::new();
     app.get("/check/very-secret").await.ok();
