@@ -157,6 +157,11 @@ impl Http {
 
 async fn method_not_allowed(path: MatchedPath) -> Response {
     let rows = ROUTES.iter().filter(|route| route.path == path.as_str());
-    let allow = rows.map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ");
+    let methods = rows.map(|route| match route.access {
+        // axum answers HEAD where there is GET; the others refuse it.
+        Access::Open => "GET, HEAD",
+        Access::Needs(_) => route.method.as_str(),
+    });
+    let allow = methods.collect::<Vec<_>>().join(", ");
     ApiError::MethodNotAllowed { allow }.into_response()
 }

@@ -135,8 +135,8 @@ impl Gate {
         let answer = match request.uri().path() {
             "/livez" => ().into_response(),
             "/readyz" => probes::ready(&self.readiness, request.uri(), String::new).into_response(),
-            "/metrics" => probes::exposition(&self.metrics, &self.readiness),
-            "/openapi.json" => openapi::served(),
+            "/metrics" => probes::exposition(&self.metrics, &self.readiness, request.uri()).into_response(),
+            "/openapi.json" => openapi::served(request.uri()).into_response(),
             _ => ApiError::from(Unavailable::NotReady).into_response(),
         };
         Trace::start(request.headers()).finish(request.method(), answer)

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -98,17 +99,21 @@ pub(crate) enum Stored {
 /// This description.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "probes", security(),
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object)),
+    responses(
+        (status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object),
+        (status = 400, description = "Malformed", content_type = "application/problem+json", body = Problem),
+    ),
 )]
-pub(crate) async fn description() -> Response {
-    served()
+pub(crate) async fn description(uri: Uri) -> Result<Response, ApiError> {
+    served(&uri)
 }
 
-/// The answer of `/openapi.json`.
-pub(crate) fn served() -> Response {
+/// The answer of `/openapi.json`, also while there is no denylist yet.
+pub(crate) fn served(uri: &Uri) -> Result<Response, ApiError> {
     static JSON: OnceLock<Bytes> = OnceLock::new();
+    Query::parse(uri.query(), &[], &[])?;
     let json = JSON.get_or_init(|| serde_json::to_vec(&document()).unwrap_or_default().into());
-    ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()
+    Ok(([(CONTENT_TYPE, "application/json")], json.clone()).into_response())
 }
 
 /// The whole description.

@@ -18,9 +18,16 @@ use crate::wire::Problem;
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Whether the process is up.
-#[utoipa::path(get, path = "/livez", tag = "probes", security(), responses((status = 200, description = "It is up")))]
-pub(crate) async fn livez() -> StatusCode {
-    StatusCode::OK
+#[utoipa::path(
+    get, path = "/livez", tag = "probes", security(),
+    responses(
+        (status = 200, description = "It is up"),
+        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn livez(uri: Uri) -> Result<StatusCode, ApiError> {
+    Query::parse(uri.query(), &[], &[])?;
+    Ok(StatusCode::OK)
 }
 
 /// Whether the server may serve checks, or with `for=writes` also writes.
@@ -73,13 +80,17 @@ fn report(http: &Http) -> String {
 /// Metrics for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "probes", security(),
-    responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "All metrics", body = String, content_type = "text/plain"),
+        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
-pub(crate) async fn metrics(State(http): State<Arc<Http>>) -> Response {
-    exposition(&http.metrics, &http.readiness)
+pub(crate) async fn metrics(State(http): State<Arc<Http>>, uri: Uri) -> Result<Response, ApiError> {
+    exposition(&http.metrics, &http.readiness, &uri)
 }
 
-/// The answer of `/metrics`.
-pub(crate) fn exposition(metrics: &Metrics, readiness: &Readiness) -> Response {
-    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render(readiness)).into_response()
+/// The answer of `/metrics`, also while there is no denylist yet.
+pub(crate) fn exposition(metrics: &Metrics, readiness: &Readiness, uri: &Uri) -> Result<Response, ApiError> {
+    Query::parse(uri.query(), &[], &[])?;
+    Ok(([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render(readiness)).into_response())
 }

@@ -12,10 +12,11 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
     let app = TestApp::new();
     for route in &ROUTES {
         let path = route.path.replace("{jti}", "a").replace("{id}", "a");
-        let allowed = || ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method.as_str());
+        let is_open = route.access == revokd::http::Access::Open;
+        let rows = || ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method.as_str());
+        let allowed = || rows().chain(is_open.then_some("HEAD"));
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
-            let is_open_head = method == "HEAD" && route.access == revokd::http::Access::Open;
-            if allowed().any(|allowed| allowed == method) || is_open_head {
+            if allowed().any(|allowed| allowed == method) {
                 continue;
             }
             let answer = app.request(method.parse().unwrap(), &path, None, Body::empty()).await;
@@ -28,6 +29,14 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
             }
             assert_eq!(answer.header("allow"), allowed().collect::<Vec<_>>().join(", "), "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_open_route_refuses_an_unknown_parameter_too() {
+    let app = TestApp::new();
+    for path in ["/livez", "/readyz", "/metrics", "/openapi.json"] {
+        app.get(&format!("{path}?verbsoe=1")).await.problem(400);
     }
 }
 
