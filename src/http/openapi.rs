@@ -7,8 +7,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
+use super::error::ApiError;
+use super::extract::Query;
 use super::{check, check_many, probes, purge, revocations, revoke};
 use crate::wire::Problem;
 
@@ -17,14 +20,16 @@ use crate::wire::Problem;
     info(
         title = "revokd",
         description = "The revocation layer that stateless JWTs lack. All times are NumericDate seconds (RFC 7519 \
-                       section 2); errors are RFC 9457 problems; no answer may be cached.",
+                       section 2); errors are RFC 9457 problems; no answer may be cached. A path that is not \
+                       described is 404 and a method that is not is 405 with `Allow`, with or without a key; a head \
+                       that cannot be read or is too large is 400 or 431 without a body.",
     ),
     paths(
         revoke::revoke, check::by_path, check::by_query, check_many::check, revocations::list, revocations::show,
         purge::purge, probes::livez, probes::readyz, probes::metrics, description,
     ),
     components(schemas(crate::wire::RevokeManyAnswer)),
-    modifiers(&ApiKeys),
+    modifiers(&ApiKeys, &OptionalBodies),
     security(("bearer" = []), ("api_key" = [])),
     tags(
         (name = "revoke", description = "Scope `revoke`"),
@@ -48,6 +53,18 @@ impl Modify for ApiKeys {
     }
 }
 
+/// Says of `POST /purge` that its body may be left out, which is not to say that it may be `null`.
+struct OptionalBodies;
+
+impl Modify for OptionalBodies {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let purge = api.paths.paths.get_mut("/purge").and_then(|path| path.post.as_mut());
+        if let Some(RefOr::T(body)) = purge.and_then(|purge| purge.request_body.as_mut()) {
+            body.required = Some(Required::False);
+        }
+    }
+}
+
 /// The answers that every route with a scope may give instead of its own.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never made")]
@@ -61,15 +78,6 @@ pub(crate) enum Guarded {
     /// The API key lacks the scope
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
-    /// Nothing is there
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(Problem),
-    /// The body is too large; `detail` names the limit
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
-    /// The body is of another media type
-    #[response(status = 415, content_type = "application/problem+json")]
-    MediaType(Problem),
     /// Well-formed but refused; `field` and `limit` say why
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),
@@ -85,6 +93,12 @@ pub(crate) enum Reading {
     /// The body came too slowly; the connection ends
     #[response(status = 408, content_type = "application/problem+json")]
     TooSlow(Problem),
+    /// The body is too large; `detail` names the limit
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is of another media type
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(Problem),
 }
 
 /// The answers that routes which store something may give besides.

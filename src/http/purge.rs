@@ -22,7 +22,7 @@ use crate::wire::{PurgeAnswer, PurgeBody};
 /// Changes no answer to any check. The body may be left out; `{"trust_clock":true}` first ends the doubt in the clock.
 #[utoipa::path(
     post, path = "/purge", tag = "admin",
-    request_body = Option<PurgeBody>,
+    request_body = PurgeBody,
     responses((status = 200, description = "What was dropped", body = PurgeAnswer), Guarded, Reading, Stored),
 )]
 pub(crate) async fn purge(

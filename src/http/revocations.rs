@@ -15,7 +15,7 @@ use super::extract::Query;
 use super::openapi::Guarded;
 use crate::denylist::{ListFilter, Listed, Page};
 use crate::token::{Issuer, Key, Selector, Subject};
-use crate::wire::{Entries, Entry};
+use crate::wire::{Entries, Entry, Problem};
 
 /// Entries of a page whose size the caller leaves open.
 const LIMIT_DEFAULT: usize = 100;
@@ -33,7 +33,7 @@ const LIMIT_MAX: usize = 1_000;
         ("iss" = Option<String>, Query, description = "Entries of this issuer only"),
         ("kind" = Option<String>, Query, description = "Entries of this selector only: jti, sid, sub, client_id, iss"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 1,000; 100 if absent"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page, 1 to 1,000; 100 if absent"),
     ),
     responses((status = 200, description = "One page", body = Entries), Guarded),
 )]
@@ -56,7 +56,11 @@ pub(crate) async fn list(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json
 #[utoipa::path(
     get, path = "/revocations/{id}", tag = "admin",
     params(("id" = String, Path, description = "`id` of the entry")),
-    responses((status = 200, description = "The entry", body = Entry), Guarded),
+    responses(
+        (status = 200, description = "The entry", body = Entry),
+        (status = 404, description = "No live entry has this id", body = Problem, content_type = "application/problem+json"),
+        Guarded,
+    ),
 )]
 pub(crate) async fn show(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<Entry>, ApiError> {
     Query::parse(uri.query(), &[], &[])?;

@@ -46,6 +46,27 @@ async fn both_answers_of_a_revoke_are_described() {
 }
 
 #[tokio::test]
+async fn no_answer_is_described_that_never_comes() {
+    let document = document().await;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let has = |status: &str| operation["responses"].get(status).is_some();
+            let reads_a_body = operation.get("requestBody").is_some();
+            for status in ["408", "413", "415"] {
+                assert_eq!(has(status), reads_a_body, "{method} {path} {status}");
+            }
+            assert_eq!(has("404"), path == "/revocations/{id}", "{method} {path}");
+        }
+    }
+    let purge = &document["paths"]["/purge"]["post"]["requestBody"];
+    assert_eq!(purge["required"], false);
+    assert!(!purge.to_string().contains("null"), "{purge}");
+    let list = document["paths"]["/revocations"]["get"]["parameters"].as_array().unwrap();
+    let limit = &list.iter().find(|parameter| parameter["name"] == "limit").unwrap()["schema"];
+    assert_eq!((limit["minimum"].as_f64(), limit["maximum"].as_f64()), (Some(1.0), Some(1_000.0)), "{limit}");
+}
+
+#[tokio::test]
 async fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {
