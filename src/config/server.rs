@@ -30,7 +30,8 @@ pub struct Server {
     #[config(default = 60_000)]
     pub idle_timeout_ms: u64,
 
-    /// How long a request's body may take to arrive, milliseconds. 1 to 600,000.
+    /// How long a request's body may take to arrive, milliseconds, and a second more for each 64 KiB of it that have come.
+    /// 1 to 600,000.
     #[config(default = 10_000)]
     pub body_timeout_ms: u64,
 
