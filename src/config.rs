@@ -39,7 +39,8 @@ mod values;
 ///
 /// Every key is shown with its default; a key that is left out has it. Precedence: defaults < this file < environment
 /// (`REVOKD__SECTION__KEY`, as in `REVOKD__SERVER__LISTEN`) < flags (`--set section.key=value`). An unknown key is an
-/// error. `revokd config check` names every mistake, `revokd config show --origin` says where each value comes from.
+/// error. `revokd config check` names every mistake that can be seen (of each issuer the first, and what lies in its files
+/// only once all else is right), `revokd config show --origin` says where each value comes from.
 #[derive(Debug, Clone, confique::Config, Serialize)]
 pub struct Config {
     /// Where to listen, and what connections may cost.

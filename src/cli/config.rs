@@ -25,7 +25,9 @@ pub(super) struct ConfigCommand {
 enum Verb {
     /// Name every mistake in the configuration
     ///
-    /// Names every mistake with its place and limit. Starts nothing and changes nothing. Exits 0 if there is none, else 1.
+    /// Names every mistake that can be seen, with its place and limit: of each issuer the first, and what is wrong with the
+    /// issuers' keys only once all else is right, so check again after mending. Starts nothing and changes nothing. Exits 0
+    /// if there is none, else 1.
     #[command(after_help = "\
 Examples:
   revokd config check
