@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`token`], [`revocation`] and [`event`] are the words; [`denylist`] is the core, and every change goes
 //! through it; [`journal`] is the authority on disk and [`index`] what can be rebuilt from it; [`http`], [`cli`] and
-//! [`jobs`] are the doors; [`app`] puts everything together. The promises that the code names by number:
+//! [`jobs`] are the doors, [`tls`] their lock; [`app`] puts everything together. The promises that the code names by
+//! number:
 //!
 //! 1. Acknowledged means durable. 2. Journal, then index, then filter, then answer. 3. In doubt, never good. 4. The
 //!    filter only saves time. 5. Entries outlive tokens. 6. Time is judged on read. 7. The clock is doubted, not
@@ -32,6 +33,7 @@ pub mod readiness;
 pub mod revocation;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;
 pub mod token;
 pub mod verifier;
 pub mod wire;

@@ -10,14 +10,16 @@ mod process;
 mod registrar;
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use self::denylist::{FilterMetrics, PurgeMetrics, RevocationMetrics, StoreErrors, StoreMetrics};
-pub use self::doors::{AuthFailures, CheckMetrics, Checks, ConnectionMetrics};
+pub use self::doors::{
+    AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, Handshakes, TlsMetrics,
+};
 
 use self::process::ProcessMetrics;
 use self::registrar::Registrar;
@@ -62,6 +64,10 @@ pub struct Handles {
     pub connections: ConnectionMetrics,
     /// Requests turned away for their key.
     pub auth_failures: AuthFailures,
+    /// 1 unless the last attempt to take over renewed files has failed.
+    pub reload_successful: Gauge,
+    /// When files were taken over last: seconds since 1970.
+    pub reload_success_timestamp: Gauge,
     /// 1 while the wall clock is doubted.
     pub clock_doubted: Gauge,
     /// Log lines dropped because stderr did not take them; set from the log writer's count.
@@ -69,6 +75,8 @@ pub struct Handles {
     ready: [(Purpose, Gauge); 2],
     process: ProcessMetrics,
     prometheus: PrometheusHandle,
+    tls: OnceLock<TlsMetrics>,
+    registrar: Registrar,
 }
 
 impl Metrics {
@@ -86,7 +94,14 @@ impl Metrics {
                 ],
             )
             .set(1.0);
-        Self { handles: Arc::new(Handles::register(&registrar)) }
+        Self { handles: Arc::new(Handles::register(registrar)) }
+    }
+
+    /// Those of TLS, which are there from the first call on: a server without TLS must not show a certificate that has
+    /// ended in 1970.
+    #[must_use]
+    pub fn tls(&self) -> TlsMetrics {
+        self.tls.get_or_init(|| TlsMetrics::register(&self.registrar)).clone()
     }
 
     /// Empties the observations that histograms keep into their buckets; to be called every [`UPKEEP_INTERVAL`], or
@@ -107,19 +122,29 @@ impl Metrics {
 }
 
 impl Handles {
-    fn register(registrar: &Registrar) -> Self {
+    fn register(registrar: Registrar) -> Self {
         let ready = |purpose: Purpose| {
             let labels = [("for", purpose.as_str())];
             (purpose, registrar.gauge("revokd_ready", "1 while the server may serve", &labels))
         };
         Self {
-            checks: Checks::register(registrar),
-            filter: FilterMetrics::register(registrar),
-            revocations: RevocationMetrics::register(registrar),
-            purge: PurgeMetrics::register(registrar),
-            store: StoreMetrics::register(registrar),
-            connections: ConnectionMetrics::register(registrar),
-            auth_failures: AuthFailures::register(registrar),
+            checks: Checks::register(&registrar),
+            filter: FilterMetrics::register(&registrar),
+            revocations: RevocationMetrics::register(&registrar),
+            purge: PurgeMetrics::register(&registrar),
+            store: StoreMetrics::register(&registrar),
+            connections: ConnectionMetrics::register(&registrar),
+            auth_failures: AuthFailures::register(&registrar),
+            reload_successful: registrar.gauge(
+                "revokd_config_last_reload_successful",
+                "1 unless the last attempt to take over renewed files has failed",
+                &[],
+            ),
+            reload_success_timestamp: registrar.gauge(
+                "revokd_config_last_reload_success_timestamp_seconds",
+                "When files were taken over last, seconds since 1970",
+                &[],
+            ),
             clock_doubted: registrar.gauge("revokd_clock_doubted", "1 while the wall clock is doubted", &[]),
             log_lines_dropped: registrar.counter(
                 "revokd_log_lines_dropped_total",
@@ -127,8 +152,10 @@ impl Handles {
                 &[],
             ),
             ready: [ready(Purpose::Checks), ready(Purpose::Writes)],
-            process: ProcessMetrics::register(registrar),
+            process: ProcessMetrics::register(&registrar),
             prometheus: registrar.handle(),
+            tls: OnceLock::new(),
+            registrar,
         }
     }
 }
@@ -184,6 +211,17 @@ mod tests {
         assert_eq!(after[r#"revokd_check_duration_seconds_count{face="api"}"#], 1.0);
         assert_eq!(after[r#"revokd_revocations_total{kind="jti",source="api"}"#], 1.0);
         assert!(after["process_resident_memory_bytes"] > 0.0 && after["process_open_fds"] > 0.0);
+    }
+
+    #[test]
+    fn a_server_without_tls_shows_no_certificate() {
+        let (metrics, readiness) = (Metrics::new(), Readiness::new());
+        let name = "revokd_tls_certificate_expiry_timestamp_seconds";
+        assert!(!metrics.render(&readiness).contains("revokd_tls_"));
+        metrics.tls().certificate_expiry.set(7.0);
+        assert_eq!(parse(&metrics.render(&readiness))[name], 7.0);
+        metrics.tls().handshakes.ok.increment(1);
+        assert_eq!(parse(&metrics.render(&readiness))[r#"revokd_tls_handshakes_total{result="ok"}"#], 1.0);
     }
 
     #[test]

@@ -105,6 +105,86 @@ impl ConnectionMetrics {
     }
 }
 
+/// TLS of the listener. [`Default`] counts nothing.
+#[derive(Clone, Debug)]
+pub struct TlsMetrics {
+    /// Handshakes, by what became of them; one that takes too long is a connection timed out.
+    pub handshakes: Handshakes,
+    /// Certificates that clients have proven to hold, by whose they are.
+    pub client_certificates: ClientCertificates,
+    /// When the server's certificate ends: seconds since 1970.
+    pub certificate_expiry: Gauge,
+}
+
+/// `revokd_tls_handshakes_total`, by result.
+#[derive(Clone, Debug)]
+pub struct Handshakes {
+    /// Done.
+    pub ok: Counter,
+    /// The client went.
+    pub closed: Counter,
+    /// The client's certificate is missing or proves nothing.
+    pub certificate: Counter,
+    /// The client refused, most often our certificate.
+    pub alert: Counter,
+    /// No TLS that is ours too.
+    pub protocol: Counter,
+    /// HTTP without TLS.
+    pub plain: Counter,
+}
+
+/// `revokd_tls_client_certificates_total`, by result.
+#[derive(Clone, Debug)]
+pub struct ClientCertificates {
+    /// One row of `[[tls.clients]]` names it.
+    pub known: Counter,
+    /// None does.
+    pub unknown: Counter,
+    /// Several do.
+    pub ambiguous: Counter,
+}
+
+impl TlsMetrics {
+    fn with(counter: impl Fn(&'static str, &'static str, &'static str) -> Counter, certificate_expiry: Gauge) -> Self {
+        let handshake = |result| counter("revokd_tls_handshakes_total", "TLS handshakes, by result", result);
+        let certificate = |result| {
+            let help = "Valid certificates of clients, by whether a row of [[tls.clients]] names them";
+            counter("revokd_tls_client_certificates_total", help, result)
+        };
+        Self {
+            handshakes: Handshakes {
+                ok: handshake("ok"),
+                closed: handshake("closed"),
+                certificate: handshake("certificate"),
+                alert: handshake("alert"),
+                protocol: handshake("protocol"),
+                plain: handshake("plain"),
+            },
+            client_certificates: ClientCertificates {
+                known: certificate("known"),
+                unknown: certificate("unknown"),
+                ambiguous: certificate("ambiguous"),
+            },
+            certificate_expiry,
+        }
+    }
+
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        let expiry = registrar.gauge(
+            "revokd_tls_certificate_expiry_timestamp_seconds",
+            "When the server's certificate ends, seconds since 1970",
+            &[],
+        );
+        Self::with(|name, help, result| registrar.counter(name, help, &[("result", result)]), expiry)
+    }
+}
+
+impl Default for TlsMetrics {
+    fn default() -> Self {
+        Self::with(|_, _, _| Counter::noop(), Gauge::noop())
+    }
+}
+
 /// `revokd_auth_failures_total`, by reason.
 #[derive(Clone)]
 pub struct AuthFailures {

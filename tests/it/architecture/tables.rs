@@ -7,8 +7,9 @@ pub(super) const FOUNDATION: &[&str] = &["clock", "event", "revocation", "token"
 pub(super) const CORE_ONLY: &[&str] =
     &["denylist", "index", "issuers", "journal", "keys", "metrics", "readiness", "shutdown", "telemetry", "verifier"];
 
-/// What turns requests, command lines, settings and beats into calls of the core; `wire` is the doors' common form.
-pub(super) const DOORS: &[&str] = &["cli", "config", "grpc", "http", "jobs", "wire"];
+/// What turns requests, command lines, settings and beats into calls of the core; `wire` is the doors' common
+/// form, `tls` their lock.
+pub(super) const DOORS: &[&str] = &["cli", "config", "grpc", "http", "jobs", "tls", "wire"];
 
 /// What puts everything together.
 pub(super) const COMPOSITION: &[&str] = &["app"];
@@ -34,14 +35,17 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("pin_project_lite", &["src/http.rs", "src/http/"]),
     ("reqwest", &["src/cli.rs", "src/cli/", "src/verifier.rs", "src/verifier/"]),
     ("rustix", &["src/clock.rs", "src/http/listener.rs", "src/metrics/process.rs"]),
+    ("rustls", &["src/tls.rs", "src/tls/"]),
     ("sled", &["src/index.rs", "src/index/"]),
     ("subtle", &["src/keys.rs"]),
     ("tokio_cron_scheduler", &["src/jobs.rs", "src/jobs/"]),
+    ("tokio_rustls", &["src/tls.rs", "src/tls/"]),
     ("toml", &["src/config.rs", "src/config/"]),
     ("tower", &["src/http.rs", "src/http/"]),
     ("tracing_appender", &["src/telemetry.rs", "src/telemetry/"]),
     ("tracing_subscriber", &["src/telemetry.rs", "src/telemetry/"]),
     ("utoipa", &["src/http.rs", "src/http/", "src/wire.rs", "src/wire/"]),
+    ("webpki", &["src/tls.rs", "src/tls/"]),
 ];
 
 /// Outside crates that are as common as the standard library.
@@ -67,11 +71,14 @@ pub(super) const SYNCERS: &[&str] = &["src/journal.rs", "src/journal/"];
 pub(super) const SPAWNERS: &[(&str, &str)] = &[
     ("spawn", "src/app.rs"),
     ("spawn_blocking", "src/app.rs"),
+    // Files are read on a thread that may hang with their file system.
+    ("spawn_blocking", "src/app/renewal.rs"),
     // The watchdog of an index that hangs.
     ("spawn", "src/app/parts.rs"),
     // The watchdog of its proof, which needs a thread that can be left behind.
     ("spawn", "src/denylist/recover/watch.rs"),
     ("spawn", "src/http/listener.rs"),
+    ("spawn", "src/http/listener/server.rs"),
     // Logging begins before there is an app: the thread that writes lines, so that whoever logs never waits.
     ("spawn", "src/telemetry/writer.rs"),
     // The bounded pool on which a filter's maybe is read.
