@@ -9,8 +9,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
+use super::listener::Peer;
 use super::{Access, Http, Route};
-use crate::keys::{Caller, Scope};
+use crate::keys::{Caller, KEY_PREFIX, Scope};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -27,7 +28,8 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match authorise(&http, route.access, request.headers()) {
+    let certified = request.extensions().get::<Peer>().and_then(Peer::caller);
+    let caller = match authorise(&http, route.access, certified, request.headers()) {
         Ok(caller) => caller,
         Err(refusal) => return seen(refusal.into_response(), route, Arc::clone(&http.anonymous.id)),
     };
@@ -42,15 +44,24 @@ fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Resp
     response
 }
 
-/// The caller, if the route is theirs to use.
+/// The caller, if the route is theirs to use: by the key that the headers present, else by the certificate of the
+/// connection (`certified`).
 ///
 /// # Errors
 /// [`ApiError::Unauthenticated`] for no key or none of ours, [`ApiError::Forbidden`] for one without the scope.
-pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap) -> Result<Caller, ApiError> {
+pub(crate) fn authorise(
+    http: &Http,
+    access: Access,
+    certified: Option<&Caller>,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
     let scope = match access {
         Access::Open => return Ok(http.anonymous.clone()),
         Access::Needs(scope) => scope,
     };
+    if let Some(caller) = certified.filter(|_| !presents_a_key(headers)) {
+        return permitted(http, caller.clone(), scope);
+    }
     let presented = presented(headers);
     let caller = match presented {
         // One that is presented is judged there as anywhere else.
@@ -65,11 +76,23 @@ pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap) -> Res
         if presented == Presented::Nothing { &failures.missing } else { &failures.unknown }.increment(1);
         return Err(ApiError::Unauthenticated);
     };
+    permitted(http, caller, scope)
+}
+
+/// The caller, if it has the scope.
+fn permitted(http: &Http, caller: Caller, scope: Scope) -> Result<Caller, ApiError> {
     if caller.scopes.contains(scope) {
         return Ok(caller);
     }
     http.metrics.auth_failures.scope.increment(1);
     Err(ApiError::Forbidden(scope))
+}
+
+/// Whether the headers say something that wins over a certificate: any `X-Api-Key`, or an `Authorization` that looks
+/// like a key of ours. Another may be the user's, which a gateway passes on.
+fn presents_a_key(headers: &HeaderMap) -> bool {
+    let is_ours = |value| bearer(value).is_some_and(|key| key.starts_with(KEY_PREFIX));
+    headers.contains_key(&X_API_KEY) || headers.get_all(AUTHORIZATION).iter().any(is_ours)
 }
 
 /// What the headers of a request say of its sender.

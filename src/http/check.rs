@@ -18,6 +18,7 @@ use bytes::Bytes;
 use super::auth::{Seen, authorise};
 use super::error::ApiError;
 use super::extract::{Query, percent_decode};
+use super::listener::Peer;
 use super::openapi::Guarded;
 use super::trace::Trace;
 use super::{Http, Route};
@@ -43,11 +44,12 @@ pub(crate) fn is_by_path(request: &Parts) -> bool {
 pub(crate) fn inline(
     http: &Http,
     route: &'static Route,
+    peer: &Peer,
     trace: &Trace,
     request: &mut Parts,
 ) -> Option<(Response, Seen)> {
     let seen = |caller| Seen { route: route.path, caller };
-    let caller = match authorise(http, route.access, &request.headers) {
+    let caller = match authorise(http, route.access, peer.caller(), &request.headers) {
         Ok(caller) => caller,
         Err(refusal) => return Some((refusal.into_response(), seen(Arc::clone(&http.anonymous.id)))),
     };

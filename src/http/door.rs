@@ -46,7 +46,7 @@ impl Door {
         let (mut parts, body) = request.into_parts();
         let trace = Trace::start(&parts.headers);
         if let Some(route) = self.check.filter(|_| check::is_by_path(&parts))
-            && let Some((response, seen)) = check::inline(&self.http, route, &trace, &mut parts)
+            && let Some((response, seen)) = check::inline(&self.http, route, &peer, &trace, &mut parts)
         {
             return Reply::Ready(Some(trace.complete(&parts.method, Some(&seen), response)));
         }

@@ -35,11 +35,11 @@ pub(crate) enum ApiError {
     /// The request can be read, but not be granted.
     #[error("{}", .0.detail)]
     Invalid(Fault),
-    /// No key, or none of ours.
+    /// No key, or none of ours, and no certificate that a row of `[[tls.clients]]` names.
     #[error("no valid API key; send it as `Authorization: Bearer <key>` or as `X-Api-Key: <key>`")]
     Unauthenticated,
-    /// A key without the scope.
-    #[error("the API key lacks the scope `{}`", .0.as_str())]
+    /// A key or certificate without the scope.
+    #[error("the API key or certificate lacks the scope `{}`", .0.as_str())]
     Forbidden(Scope),
     /// No such route or entry.
     #[error("{0}")]

@@ -12,40 +12,29 @@ mod activity;
 mod answer;
 mod bind;
 mod body;
+mod handshake;
 mod protocol;
 mod registry;
+mod server;
 mod service;
 mod stream;
 
-use std::convert::Infallible;
 use std::error::Error as StdError;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::task::TaskTracker;
 
 pub use self::bind::{Address, AddressError, BindError, Bound, Peer};
 pub use self::body::BodyTimeout;
 
-use self::activity::Activity;
-use self::registry::{Order, Orders, Registry};
-use self::service::ConnectionService;
-use self::stream::Stream;
+use self::server::Server;
 use crate::metrics::ConnectionMetrics;
 use crate::shutdown::{Phase, Stop};
-
-/// How long an accept loop rests when the process or the system has run out of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(75);
 
 /// What a connection may take. [`Default`] gives the values of the shipped configuration.
 #[derive(Debug, Clone)]
@@ -53,6 +42,8 @@ pub struct ConnectionLimits {
     /// Most connections at once. A tenth is left to callers on this machine: Unix sockets and loopback
     /// (decision 0006).
     pub connections_max: usize,
+    /// Longest time that a TLS handshake may take. At most half of all connections are within theirs.
+    pub handshake_timeout: Duration,
     /// Longest time from the first byte of a request to the end of its head, and from the opening of a connection to
     /// its first byte.
     pub header_timeout: Duration,
@@ -72,6 +63,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
@@ -84,7 +76,7 @@ impl Default for ConnectionLimits {
 impl ConnectionLimits {
     /// How often the supervisor looks: a quarter of the shortest limit that it keeps.
     fn beat(&self) -> Duration {
-        let shortest = self.header_timeout.min(self.idle_timeout).min(self.write_timeout);
+        let shortest = self.handshake_timeout.min(self.header_timeout).min(self.idle_timeout).min(self.write_timeout);
         (shortest / 4).max(Duration::from_millis(1))
     }
 }
@@ -159,127 +151,4 @@ where
         tracing::warn!(cut, grace_ms = grace.as_millis(), "connections were still busy after the grace period");
     }
     Served { cut, went_deaf }
-}
-
-/// What all connections share.
-struct Server<S> {
-    service: S,
-    limits: ConnectionLimits,
-    http: auto::Builder<TokioExecutor>,
-    registry: Registry,
-    connections: TaskTracker,
-    metrics: ConnectionMetrics,
-}
-
-impl<S, F, B> Server<S>
-where
-    S: Fn(Peer, Request<Body>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: hyper::body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
-{
-    fn new(service: S, limits: ConnectionLimits, metrics: ConnectionMetrics) -> Self {
-        Self {
-            service,
-            registry: Registry::new(limits.clone(), metrics.clone()),
-            limits,
-            http: protocol::builder(),
-            connections: TaskTracker::new(),
-            metrics,
-        }
-    }
-
-    /// Closes, at a slow beat, what stays in one state past its limit.
-    async fn supervise(&self) -> Infallible {
-        let mut beat = tokio::time::interval(self.limits.beat());
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let now = beat.tick().await;
-            self.registry.judge(now);
-        }
-    }
-
-    async fn accept_until_closing(self: Arc<Self>, listener: Bound, stop: Stop) {
-        let mut closing = pin!(stop.reached(Phase::Closing));
-        let mut starving = false;
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = &mut closing => return,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    starving = false;
-                    self.admit(stream, peer);
-                }
-                Err(error) if concerns_one_connection(&error) => {}
-                Err(error) => {
-                    self.metrics.accept_errors.increment(1);
-                    if !starving {
-                        tracing::error!(%error, listener = %listener, "cannot accept connections; trying again");
-                        starving = true;
-                    }
-                    tokio::select! {
-                        () = &mut closing => return,
-                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes a connection on, or closes it at once where the cap is reached.
-    fn admit(self: &Arc<Self>, stream: bind::Stream, peer: Peer) {
-        let activity = Arc::new(Activity::default());
-        let Some(orders) = self.registry.admit(&activity, peer, Instant::now()) else {
-            self.metrics.refused.increment(1);
-            return;
-        };
-        self.metrics.accepted.increment(1);
-        let server = Arc::clone(self);
-        match stream {
-            bind::Stream::Tcp(stream) => {
-                // Fails only on a connection that is already gone.
-                let _ = stream.set_nodelay(true);
-                self.connections.spawn(async move { server.drive(stream, peer, activity, orders).await });
-            }
-            bind::Stream::Unix(stream) => {
-                self.connections.spawn(async move { server.drive(stream, peer, activity, orders).await });
-            }
-        }
-    }
-
-    /// Serves one connection until it ends, or the registry orders its end.
-    async fn drive(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        peer: Peer,
-        activity: Arc<Activity>,
-        mut orders: Orders,
-    ) {
-        let io = TokioIo::new(Stream::new(stream, Arc::clone(&activity)));
-        let service = ConnectionService::new(self.service.clone(), peer, activity, self.limits.body_timeout);
-        let mut connection = pin!(self.http.serve_connection(io, service));
-        loop {
-            tokio::select! {
-                biased;
-                // An error is the client's doing (a reset, a malformed head, already answered) and worth no line.
-                _ended = connection.as_mut() => return,
-                order = orders.next() => match order {
-                    Order::Finish => connection.as_mut().graceful_shutdown(),
-                    Order::Drop => return,
-                },
-            }
-        }
-    }
-}
-
-/// Whether an accept failed because of the connection that was to be accepted, so that the next may do well.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
-    )
 }

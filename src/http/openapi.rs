@@ -30,7 +30,7 @@ use crate::wire::Problem;
     ),
     components(schemas(crate::wire::RevokeManyAnswer)),
     modifiers(&ApiKeys, &OptionalBodies),
-    security(("bearer" = []), ("api_key" = [])),
+    security(("bearer" = []), ("api_key" = []), ("certificate" = [])),
     tags(
         (name = "revoke", description = "Scope `revoke`"),
         (name = "check", description = "Scope `check`"),
@@ -40,7 +40,7 @@ use crate::wire::Problem;
 )]
 struct Api;
 
-/// Describes the two ways in which an API key is sent.
+/// Describes the ways in which a caller says who it is.
 struct ApiKeys;
 
 impl Modify for ApiKeys {
@@ -50,6 +50,10 @@ impl Modify for ApiKeys {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let header = ApiKeyValue::with_description("X-Api-Key", "Wins over `Authorization`.");
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let description = "Over TLS, where no key is sent: a certificate that a row of `[[tls.clients]]` names.";
+        let certificate =
+            SecurityScheme::MutualTls { description: Some(description.to_owned()), deprecated: None, extensions: None };
+        components.add_security_scheme("certificate", certificate);
     }
 }
 
@@ -72,10 +76,10 @@ pub(crate) enum Guarded {
     /// Malformed
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(Problem),
-    /// No API key, or none of ours
+    /// No API key, or none of ours, and no certificate of a known client
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(Problem),
-    /// The API key lacks the scope
+    /// The API key or certificate lacks the scope
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
     /// Well-formed but refused; `field` and `limit` say why

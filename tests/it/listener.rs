@@ -4,6 +4,7 @@ mod h2;
 mod http1;
 mod limits;
 mod stop;
+mod tls;
 mod unix;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ const LARGE_BYTES: usize = 32 * 1024 * 1024;
 fn patient() -> ConnectionLimits {
     ConnectionLimits {
         connections_max: 100,
+        handshake_timeout: LONG,
         header_timeout: LONG,
         body_timeout: LONG,
         idle_timeout: LONG,
@@ -73,7 +75,11 @@ impl Server {
     }
 
     fn start_on(listeners: Vec<Bound>, address: SocketAddr, limits: ConnectionLimits) -> Self {
-        let (stop, metrics) = (Stop::new(), Metrics::new());
+        Self::start_counting(listeners, address, limits, Metrics::new())
+    }
+
+    fn start_counting(listeners: Vec<Bound>, address: SocketAddr, limits: ConnectionLimits, metrics: Metrics) -> Self {
+        let stop = Stop::new();
         let gate = Gate { open: Arc::new(Semaphore::new(0)), come: Arc::default() };
         let connections = metrics.connections.clone();
         let served = tokio::spawn(serve(listeners, service(gate.clone()), limits, connections, stop.clone()));
@@ -130,10 +136,16 @@ fn router(gate: Gate) -> Router {
     Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/local", get(|Extension(peer): Extension<Peer>| async move { peer.is_local().to_string() }))
+        .route("/caller", get(|Extension(peer): Extension<Peer>| async move { caller(&peer) }))
         .route("/large", get(|| async { Body::from(vec![b'x'; LARGE_BYTES]) }))
         .route("/gate", get(through_gate))
         .route("/length", post(length))
         .with_state(gate)
+}
+
+/// Who the peer is by its certificate.
+fn caller(peer: &Peer) -> String {
+    peer.caller().map(|caller| caller.id.to_string()).unwrap_or_default()
 }
 
 async fn through_gate(State(gate): State<Gate>) -> &'static str {

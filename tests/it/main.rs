@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_panics_doc, unreachable_pub)]
 
 mod architecture;
+mod certificates;
 mod cli;
 mod cli_bulk;
 mod cli_config;
@@ -16,6 +17,7 @@ mod crash;
 mod filter_protocol;
 mod http_auth;
 mod http_bodies;
+mod http_certificates;
 mod http_check;
 mod http_check_many;
 mod http_probes;

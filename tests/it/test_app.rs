@@ -99,10 +99,15 @@ impl TestApp {
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from(Peer::Unix, request).await
+    }
+
+    /// The same from somebody in particular.
+    pub(crate) async fn send_from(&self, peer: Peer, request: Request<Body>) -> Answer {
         if mode() == Mode::PurgeAlways {
             let _ = self.denylist.purge().await;
         }
-        let response = self.door.answer(Peer::Unix, request).await;
+        let response = self.door.answer(peer, request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }

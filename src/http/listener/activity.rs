@@ -20,6 +20,12 @@ pub(super) struct Activity {
     writes: AtomicU32,
     /// The last write found no room.
     write_blocked: AtomicBool,
+    /// Under TLS: writes that the socket took, whoever asked for them.
+    sent: AtomicU32,
+    /// Under TLS: the socket's last write found no room.
+    socket_blocked: AtomicBool,
+    /// The TLS handshake is not done.
+    handshaking: AtomicBool,
     /// Requests handed to the service.
     begun: AtomicU32,
     /// Requests answered by the service, or given up.
@@ -34,6 +40,8 @@ pub(super) struct Activity {
 /// What a connection is doing. Each state has a limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
+    /// Within the TLS handshake.
+    Handshake,
     /// Waiting for the first byte, or for the rest of a request's head.
     Head,
     /// At least one request is with the service.
@@ -55,6 +63,16 @@ pub(super) struct Snapshot {
 }
 
 impl Activity {
+    /// That of a connection that begins with a TLS handshake.
+    pub(super) fn handshaking() -> Self {
+        Self { handshaking: AtomicBool::new(true), ..Self::default() }
+    }
+
+    /// The TLS handshake is done.
+    pub(super) fn end_handshake(&self) {
+        self.handshaking.store(false, Relaxed);
+    }
+
     /// A request has reached the service.
     pub(super) fn begin_request(&self) {
         self.begun.fetch_add(1, Relaxed);
@@ -85,17 +103,24 @@ impl Activity {
         let begun = self.begun.load(Relaxed);
         let state = self.state(begun);
         let progress = match state {
+            // Nothing that a client sends wins time.
+            State::Handshake => (0, 0),
             // Whatever else such a client asks, sends or is sent (pings), it has answers to take.
             State::Untaken => (0, self.taken.load(Relaxed)),
             // Pings are written on idle connections, ours and the answers to the client's, and must not keep them open.
             State::Idle if self.is_h2.load(Relaxed) => (begun, 0),
-            State::Head | State::Busy | State::Idle | State::Blocked => (begun, self.writes.load(Relaxed)),
+            State::Blocked => (begun, self.writes.load(Relaxed).wrapping_add(self.sent.load(Relaxed))),
+            // Of what TLS sends by itself (answers to key updates) a client could ask for ever.
+            State::Head | State::Busy | State::Idle => (begun, self.writes.load(Relaxed)),
         };
         Snapshot { state, progress }
     }
 
     fn state(&self, begun: u32) -> State {
-        if self.write_blocked.load(Relaxed) {
+        if self.handshaking.load(Relaxed) {
+            return State::Handshake;
+        }
+        if self.write_blocked.load(Relaxed) || self.socket_blocked.load(Relaxed) {
             return State::Blocked;
         }
         if self.under_way.load(Relaxed) > 0 {
@@ -123,6 +148,14 @@ impl Activity {
         if self.reads.fetch_add(1, Relaxed) == 0 {
             self.is_h2.store(bytes.starts_with(H2_PREFACE_START), Relaxed);
         }
+    }
+
+    /// The socket under TLS has been tried: what TLS has taken from us may still lie in its buffer.
+    pub(super) fn note_sent<T>(&self, written: &Poll<io::Result<T>>) {
+        if written.is_ready() {
+            self.sent.fetch_add(1, Relaxed);
+        }
+        self.socket_blocked.store(written.is_pending(), Relaxed);
     }
 
     /// A write has been tried.
@@ -186,6 +219,36 @@ mod tests {
         assert_eq!(activity.snapshot().state, State::Blocked);
         activity.note_write(&Poll::Ready(Ok(1)));
         assert_eq!(activity.snapshot().state, State::Busy);
+    }
+
+    #[test]
+    fn nothing_that_is_sent_within_a_handshake_wins_time() {
+        let activity = Activity::handshaking();
+        let before = activity.snapshot();
+        assert_eq!(before.state, State::Handshake);
+        activity.note_sent(&Poll::Ready(Ok(8)));
+        activity.note_sent(&Poll::<io::Result<usize>>::Pending);
+        assert_eq!(activity.snapshot(), before);
+        activity.note_sent(&Poll::Ready(Ok(8)));
+        activity.end_handshake();
+        assert_eq!(activity.snapshot().state, State::Head);
+    }
+
+    #[test]
+    fn what_tls_holds_back_blocks_and_what_it_sends_by_itself_is_no_request() {
+        let activity = Activity::default();
+        let silent = activity.snapshot();
+        activity.note_sent(&Poll::Ready(Ok(8)));
+        assert_eq!(activity.snapshot(), silent);
+        activity.begin_request();
+        activity.note_write(&Poll::Ready(Ok(8)));
+        activity.note_sent(&Poll::<io::Result<usize>>::Pending);
+        let blocked = activity.snapshot();
+        assert_eq!(blocked.state, State::Blocked);
+        activity.note_sent(&Poll::Ready(Ok(8)));
+        activity.note_sent(&Poll::<io::Result<usize>>::Pending);
+        assert_eq!(activity.snapshot().state, State::Blocked);
+        assert_ne!(activity.snapshot(), blocked, "the client takes some");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 
+use crate::keys::Caller;
+use crate::tls::Tls;
+
 /// Connections that the system holds for us until we accept them.
 const BACKLOG: u32 = 1024;
 /// Owner and group may connect; whoever is let in still needs a key.
@@ -85,11 +88,18 @@ pub enum BindError {
     },
 }
 
-/// Who is at the other end of a connection; an extension of every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who is at the other end of a connection; an extension of every request. Cloning allocates nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
     /// Over TCP, from this address.
     Tcp(SocketAddr),
+    /// Over TLS.
+    Tls {
+        /// From this address.
+        address: SocketAddr,
+        /// Who it is by the certificate that the handshake has verified, if anybody.
+        caller: Option<Caller>,
+    },
     /// Over a Unix socket of this machine.
     Unix,
 }
@@ -97,10 +107,27 @@ pub enum Peer {
 impl Peer {
     /// Whether the caller is on this machine.
     #[must_use]
-    pub const fn is_local(self) -> bool {
+    pub const fn is_local(&self) -> bool {
         match self {
-            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Tcp(address) | Self::Tls { address, .. } => address.ip().is_loopback(),
             Self::Unix => true,
+        }
+    }
+
+    /// The same peer after its handshake.
+    pub(super) fn known_as(self, caller: Option<Caller>) -> Self {
+        match self {
+            Self::Tls { address, .. } => Self::Tls { address, caller },
+            other @ (Self::Tcp(_) | Self::Unix) => other,
+        }
+    }
+
+    /// Who it is by its certificate, if anybody.
+    #[must_use]
+    pub const fn caller(&self) -> Option<&Caller> {
+        match self {
+            Self::Tls { caller, .. } => caller.as_ref(),
+            Self::Tcp(_) | Self::Unix => None,
         }
     }
 }
@@ -108,16 +135,16 @@ impl Peer {
 /// An accepted connection.
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Tls(TcpStream, Tls),
     Unix(UnixStream),
 }
 
 /// A socket that is listened on. Dropping it closes it and removes its file, if it has one.
-#[derive(Debug)]
 pub struct Bound(Socket);
 
-#[derive(Debug)]
 enum Socket {
     Tcp { listener: TcpListener, address: SocketAddr },
+    Tls { listener: TcpListener, address: SocketAddr, tls: Tls },
     Unix { listener: UnixListener, file: SocketFile },
 }
 
@@ -142,11 +169,22 @@ impl Bound {
         }
     }
 
+    /// Listens on `host_port` for connections that begin with a TLS handshake, and serves no others.
+    ///
+    /// # Errors
+    /// [`BindError`], which names the address.
+    pub async fn bind_tls(host_port: &str, tls: Tls) -> Result<Self, BindError> {
+        let refused = |source| BindError::Refused { address: Address::Tcp(host_port.to_owned()), source };
+        let listener = bind_tcp(host_port).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Self(Socket::Tls { listener, address, tls }))
+    }
+
     /// The address of a TCP socket, with its real port.
     #[must_use]
     pub const fn tcp_address(&self) -> Option<SocketAddr> {
         match &self.0 {
-            Socket::Tcp { address, .. } => Some(*address),
+            Socket::Tcp { address, .. } | Socket::Tls { address, .. } => Some(*address),
             Socket::Unix { .. } => None,
         }
     }
@@ -157,6 +195,10 @@ impl Bound {
                 let (stream, address) = listener.accept().await?;
                 Ok((Stream::Tcp(stream), Peer::Tcp(address)))
             }
+            Socket::Tls { listener, tls, .. } => {
+                let (stream, address) = listener.accept().await?;
+                Ok((Stream::Tls(stream, tls.clone()), Peer::Tls { address, caller: None }))
+            }
             Socket::Unix { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
                 Ok((Stream::Unix(stream), Peer::Unix))
@@ -165,10 +207,17 @@ impl Bound {
     }
 }
 
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bound({self})")
+    }
+}
+
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Socket::Tcp { address, .. } => address.fmt(f),
+            Socket::Tls { address, .. } => write!(f, "tls://{address}"),
             Socket::Unix { file, .. } => write!(f, "unix:{}", file.path.display()),
         }
     }

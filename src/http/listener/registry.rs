@@ -46,7 +46,7 @@ impl Registry {
     }
 
     /// Lets a connection in, or not: the last tenth of the cap is for callers on this machine.
-    pub(super) fn admit(&self, activity: &Arc<Activity>, peer: Peer, now: Instant) -> Option<Orders> {
+    pub(super) fn admit(&self, activity: &Arc<Activity>, peer: &Peer, now: Instant) -> Option<Orders> {
         let cap = self.limits.connections_max;
         let reserve = if peer.is_local() { 0 } else { cap.div_ceil(10) };
         let mut open = lock(&self.open);
@@ -101,6 +101,7 @@ impl Registry {
 
     fn limit_of(&self, state: State, told_to_finish: bool) -> Option<Duration> {
         match state {
+            State::Handshake => Some(self.limits.handshake_timeout),
             State::Head => Some(self.limits.header_timeout),
             State::Idle if told_to_finish => Some(self.limits.header_timeout),
             State::Idle => Some(self.limits.idle_timeout),
@@ -188,7 +189,7 @@ mod tests {
         Registry::new(ConnectionLimits { connections_max, ..ConnectionLimits::default() }, ConnectionMetrics::default())
     }
 
-    fn admit(registry: &Registry, peer: Peer) -> Option<(Arc<Activity>, Orders)> {
+    fn admit(registry: &Registry, peer: &Peer) -> Option<(Arc<Activity>, Orders)> {
         let activity = Arc::new(Activity::default());
         let orders = registry.admit(&activity, peer, Instant::now())?;
         Some((activity, orders))
@@ -202,18 +203,18 @@ mod tests {
     #[test]
     fn the_last_tenth_is_left_to_callers_on_this_machine() {
         let registry = registry(20);
-        let mut inside: Vec<_> = std::iter::from_fn(|| admit(&registry, REMOTE)).collect();
+        let mut inside: Vec<_> = std::iter::from_fn(|| admit(&registry, &REMOTE)).collect();
         assert_eq!(inside.len(), 18);
-        inside.extend(std::iter::from_fn(|| admit(&registry, Peer::Unix)));
+        inside.extend(std::iter::from_fn(|| admit(&registry, &Peer::Unix)));
         assert_eq!(inside.len(), 20);
         inside.truncate(17);
-        assert!(admit(&registry, REMOTE).is_some());
+        assert!(admit(&registry, &REMOTE).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_told_to_finish_first_and_dropped_if_it_does_not() {
         let registry = registry(1);
-        let (activity, mut orders) = admit(&registry, Peer::Unix).unwrap();
+        let (activity, mut orders) = admit(&registry, &Peer::Unix).unwrap();
         activity.begin_request();
         activity.end_request();
         let (limits, start) = (ConnectionLimits::default(), Instant::now());
@@ -231,8 +232,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_with_the_service_may_take_its_time_and_a_silent_connection_may_not() {
         let registry = registry(100);
-        let (busy, mut busy_orders) = admit(&registry, Peer::Unix).unwrap();
-        let (_silent, mut silent_orders) = admit(&registry, Peer::Unix).unwrap();
+        let (busy, mut busy_orders) = admit(&registry, &Peer::Unix).unwrap();
+        let (_silent, mut silent_orders) = admit(&registry, &Peer::Unix).unwrap();
         busy.begin_request();
         let (limits, start) = (ConnectionLimits::default(), Instant::now());
         registry.judge(start);
@@ -245,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_tells_everybody_to_finish_and_its_end_drops_them() {
         let registry = registry(100);
-        let (_activity, mut orders) = admit(&registry, Peer::Unix).unwrap();
+        let (_activity, mut orders) = admit(&registry, &Peer::Unix).unwrap();
         registry.finish_all();
         assert_eq!(given(&mut orders).await, Some(Order::Finish));
         registry.finish_all();

@@ -48,7 +48,7 @@ where
         let request = request.map(|body| self.timed(body));
         self.activity.begin_request();
         let begun = Begun { activity: Arc::clone(&self.activity), is_open: true };
-        Answering { answer: (self.service)(self.peer, request), begun }
+        Answering { answer: (self.service)(self.peer.clone(), request), begun }
     }
 }
 
