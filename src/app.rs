@@ -6,8 +6,10 @@
 
 mod admin_key;
 mod gauges;
+mod listening;
 mod loss;
 mod parts;
+mod renewal;
 mod threads;
 mod verification;
 
@@ -17,10 +19,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::renewal::Renewing;
 use self::threads::Fate;
 use crate::config::{self, Loaded, LogFormat};
 use crate::denylist::{self, Denylist, OpenError, Opened};
-use crate::http::listener::{self, Bound};
+use crate::http::listener;
 use crate::http::{Door, Gate, Http};
 use crate::jobs::{self, JobError};
 use crate::journal::{LockError, StoreDir};
@@ -28,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
 use crate::shutdown::{self, Ended, Phase, Signals, Stop};
 use crate::telemetry::{self, LogGuard, TelemetryError};
+use crate::tls::TlsError;
 use crate::verifier::{SettingsError, Verifier};
 
 pub use verification::{Progress, VerifyReport, verify};
@@ -72,6 +76,9 @@ pub enum AppError {
     /// The keys of an issuer cannot be read.
     #[error(transparent)]
     Issuers(#[from] SettingsError),
+    /// TLS cannot be had.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Logging cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -152,9 +159,10 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let verifier = Arc::new(Verifier::new(config.issuers.clone(), &loaded.base_dir())?);
+    let renewing = Renewing::prepare(config, &metrics)?;
     let gate = Gate::new(readiness.clone(), metrics.clone());
     let serving = tokio::spawn(listener::serve(
-        bind(&config.server).await?,
+        listening::bind(&config.server, renewing.tls.as_ref()).await?,
         {
             let gate = gate.clone();
             move |peer, request| gate.answer(peer, request)
@@ -196,10 +204,11 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         stop.advance(Phase::StoppingJobs);
         served
     };
-    let (purged, (), (), (), served) = tokio::join!(
+    let (purged, (), (), (), (), served) = tokio::join!(
         purge_regularly(&denylist, &config.purge.schedule, stop),
         jobs::upkeep(&metrics, refresh, stop.clone()),
         verifier.refresh(stop.token_of(Phase::StoppingJobs)),
+        renewing.run(&denylist, &metrics, &readiness, stop.clone()),
         not_ready,
         served,
     );
@@ -211,19 +220,6 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     }
     tracing::info!("stopped");
     Ok(purged?)
-}
-
-/// Listens on every address of `server.listen`, and says on which: port 0 takes a free one.
-async fn bind(server: &config::Server) -> Result<Vec<Bound>, AppError> {
-    let files = listener::raise_open_files_limit();
-    tracing::debug!(files, "open files are limited");
-    let mut listeners = Vec::with_capacity(server.listen.len());
-    for address in &server.listen {
-        let listener = Bound::bind(&address.to_string().parse()?).await?;
-        tracing::info!(address = %listener, "listening");
-        listeners.push(listener);
-    }
-    Ok(listeners)
 }
 
 /// Opens the denylist; where the journal is damaged and its loss is accepted, what is left of it.

@@ -23,6 +23,7 @@ mod exit;
 mod list;
 mod moment;
 mod output;
+mod own_tls;
 mod purge;
 mod revoke;
 mod serve;

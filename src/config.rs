@@ -20,6 +20,7 @@ pub use server::{ListenAddress, NoAddress, Server};
 pub use show::Setting;
 pub use source::{Origin, Sources};
 pub use storage::{Clock, Filter, FilterMode, Purge, Schedule, Store};
+pub use tls::Tls;
 
 use crate::verifier::IssuerSettings;
 
@@ -33,6 +34,7 @@ mod server;
 mod show;
 mod source;
 mod storage;
+mod tls;
 mod values;
 
 /// The configuration of revokd.
@@ -46,6 +48,13 @@ pub struct Config {
     /// Where to listen, and what connections may cost.
     #[config(nested)]
     pub server: Server,
+
+    /// The certificate of `tls://` addresses, and who clients are by theirs. Files are in PEM and at most 1 MiB; they are
+    /// read again when they change (looked at every ten seconds) and on SIGHUP, and connections go on. What cannot be
+    /// used is logged and changes nothing. A relative path starts at this file's directory; given by environment or flag,
+    /// at the working directory.
+    #[config(nested)]
+    pub tls: Tls,
 
     /// The data directory, and what the store may take.
     #[config(nested)]
@@ -115,7 +124,7 @@ pub struct Config {
 type Layer = <Config as confique::Config>::Layer;
 
 impl Config {
-    /// The defaults, with `store.path` as it is written.
+    /// The defaults, with paths as they are written.
     ///
     /// # Errors
     /// Never: a test reads them.
@@ -127,7 +136,7 @@ impl Config {
 /// A configuration that has passed every rule, and where it comes from.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The values; `store.path` is absolute.
+    /// The values; `store.path` and the files of `tls` are absolute.
     pub config: Config,
     /// The file that was read, if one was found.
     pub file: Option<PathBuf>,

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | [`purge`] | cron, `purge.schedule`, UTC; also when overdue | drops what has ended |
 //! | [`upkeep`] | every second | empties histograms, refreshes gauges |
+//! | [`renew`] | every ten seconds, and when asked (SIGHUP) | takes over renewed certificates |
 //!
 //! tokio-cron-scheduler gives only the beat, from cron jobs alone (its repeated jobs can stop for ever). It reads the wall
 //! clock, which may stand still or jump, so the age of the last purge is watched beside it, on the monotonic clock.
@@ -30,6 +31,9 @@ const OVERDUE_GAPS: u32 = 2;
 const OVERDUE_SLACK: Duration = Duration::from_secs(5);
 /// The age of the last purge is looked at this often, or more often where the schedule is tight.
 const WATCH_INTERVAL_MAX: Duration = Duration::from_mins(1);
+
+/// How often files are looked at for having changed.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why jobs cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +96,22 @@ pub async fn upkeep(metrics: &Metrics, refresh: impl Fn(), stop: Stop) {
         }
         refresh();
         metrics.upkeep();
+    }
+}
+
+/// Calls `renew` every ten seconds, and with `true` whenever `asked` comes, until `stop` reaches
+/// [`Phase::StoppingJobs`]. One call at a time; `asked` must be safe to drop.
+pub async fn renew(mut asked: impl AsyncFnMut(), mut renew: impl AsyncFnMut(bool), stop: Stop) {
+    let mut beat = steady(RENEWAL_INTERVAL);
+    let mut stopping = pin!(stop.reached(Phase::StoppingJobs));
+    loop {
+        let is_asked = tokio::select! {
+            biased;
+            () = &mut stopping => return,
+            () = asked() => true,
+            _ = beat.tick() => false,
+        };
+        renew(is_asked).await;
     }
 }
 
@@ -221,6 +241,21 @@ mod tests {
         };
         let _ = timeout(MINUTE * 6, purge_at_each(&Notify::new(), MINUTE, purge)).await;
         assert!(purges.get() >= 4, "{}", purges.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_are_looked_at_every_ten_seconds_and_when_somebody_asks() {
+        let (stop, asked, calls) = (Stop::new(), Notify::new(), RefCell::new(Vec::new()));
+        let later = async {
+            sleep(Duration::from_secs(15)).await;
+            asked.notify_one();
+            sleep(Duration::from_secs(10)).await;
+            stop.advance(Phase::StoppingJobs);
+        };
+        let renewing =
+            renew(async || asked.notified().await, async |asked| calls.borrow_mut().push(asked), stop.clone());
+        tokio::join!(renewing, later);
+        assert_eq!(calls.into_inner(), [false, false, true, false]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ use crate::verifier::SettingsError;
 pub(super) fn connection_limits(server: &config::Server) -> ConnectionLimits {
     ConnectionLimits {
         connections_max: server.connections_max,
+        handshake_timeout: Duration::from_millis(server.handshake_timeout_ms),
         header_timeout: Duration::from_millis(server.header_timeout_ms),
         body_timeout: Duration::from_millis(server.body_timeout_ms),
         idle_timeout: Duration::from_millis(server.idle_timeout_ms),

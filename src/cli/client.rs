@@ -1,11 +1,12 @@
 //! HTTP to the server: one request at a time, and errors that say what to do next.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, StatusCode, Url, redirect};
+use reqwest::{Certificate, Method, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
@@ -45,7 +46,7 @@ impl From<Refused> for anyhow::Error {
 impl Client {
     /// A client of the server that arguments, environment and config name. Connects to nothing yet.
     pub(super) fn new(args: &TargetArgs, context: &Context<'_>) -> anyhow::Result<Self> {
-        let Target { place, key } = Target::find(args, context)?;
+        let Target { place, ca_file, key } = Target::find(args, context)?;
         let mut headers = HeaderMap::new();
         if let Some(text) = &key.text {
             let bearer = format!("Bearer {text}");
@@ -61,8 +62,20 @@ impl Client {
             // A key must not follow a redirect, nor pass through whatever HTTP_PROXY names.
             .redirect(redirect::Policy::none())
             .no_proxy();
+        if let Some(path) = &ca_file {
+            http = http.tls_certs_only(certificates(path)?);
+        }
         let base = match &place {
             Place::Http(_) => place.to_string(),
+            Place::OwnTls(own) => {
+                if ca_file.is_none() {
+                    http = http.tls_certs_merge(certificates(&own.certificate_file)?);
+                }
+                if let Some((name, address)) = &own.address {
+                    http = http.resolve(name, *address);
+                }
+                place.to_string()
+            }
             Place::Unix(path) => {
                 http = http.unix_socket(path.as_path());
                 "http://localhost".to_owned()
@@ -118,10 +131,12 @@ impl Client {
             format!("revokd at {place} did not answer in time; look at its log, or give it longer with --timeout-s")
         } else {
             let cause = root(error);
-            format!(
-                "cannot reach revokd at {place}: {cause}; start it with `revokd serve`, \
-                 or name another server with --url or REVOKD_URL"
-            )
+            let next = if cause.contains("certificate") {
+                "call it by a name of its certificate with --url, and say whom to trust with --ca-file or REVOKD_CA_FILE"
+            } else {
+                "start it with `revokd serve`, or name another server with --url or REVOKD_URL"
+            };
+            format!("cannot reach revokd at {place}: {cause}; {next}")
         };
         Refused { failure: Failure::new(Exit::Unavailable, message), durable: 0 }
     }
@@ -168,6 +183,14 @@ impl Client {
             _ => (Exit::Error, String::new()),
         }
     }
+}
+
+/// Every certificate of a file.
+fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let refused = |why: &str| Failure::new(Exit::Usage, format!("cannot trust {}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refused(&root(&error)))?;
+    if certificates.is_empty() { Err(refused("it holds no certificate in PEM")) } else { Ok(certificates) }
 }
 
 /// The innermost cause, which is the one that says something.

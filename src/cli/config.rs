@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::output::{self, note};
 use super::{Context, Exit, OutputArgs};
-use crate::config::Setting;
+use crate::config::{Loaded, Setting};
+use crate::metrics::TlsMetrics;
+use crate::tls::Tls;
 use crate::verifier::Verifier;
 
 /// Check or show the configuration
@@ -63,13 +65,18 @@ pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> anyhow::Res
 fn check(as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
     match context.load() {
         Ok(loaded) => {
-            // Reads the key files of the issuers, and fetches nothing.
-            Verifier::new(loaded.config.issuers.clone(), &loaded.base_dir())?;
+            let faults = faults_of_files(&loaded);
             if as_json {
-                output::json(&json!({ "ok": true, "file": loaded.file, "problems": [] }))?;
-            } else {
-                output::line(&format!("ok: {}", loaded.describe()))?;
+                let file = loaded.file.as_ref().map(|file| file.display().to_string());
+                let problem = |fault: &String| json!({ "place": file, "message": fault });
+                let problems: Vec<_> = faults.iter().map(problem).collect();
+                output::json(&json!({ "ok": faults.is_empty(), "file": file, "problems": problems }))?;
+                return Ok(if faults.is_empty() { Exit::Ok } else { Exit::Error });
             }
+            if !faults.is_empty() {
+                anyhow::bail!("{}", faults.join("\n"));
+            }
+            output::line(&format!("ok: {}", loaded.describe()))?;
             Ok(Exit::Ok)
         }
         Err(error) if as_json => {
@@ -82,6 +89,13 @@ fn check(as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What is wrong with the files that the configuration names. Fetches nothing.
+fn faults_of_files(loaded: &Loaded) -> Vec<String> {
+    let keys = Verifier::new(loaded.config.issuers.clone(), &loaded.base_dir()).err().map(|error| error.to_string());
+    let tls = loaded.config.tls_settings().and_then(|settings| Tls::load(settings, TlsMetrics::default()).err());
+    keys.into_iter().chain(tls.map(|error| error.to_string())).collect()
 }
 
 fn show(origin: bool, as_json: bool, context: &Context<'_>) -> anyhow::Result<Exit> {

@@ -9,7 +9,7 @@ use crate::app::{self, ServeOptions};
 ///
 /// Starts the server in the foreground and runs it until SIGTERM or SIGINT: then it says that it is not ready, finishes
 /// what is under way, and exits 0. The first start makes the data directory and writes an admin key to `admin.key` in
-/// it. The log goes to standard error.
+/// it. SIGHUP reads the files of `[tls]` again, as a change of them does. The log goes to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

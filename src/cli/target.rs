@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use reqwest::Url;
 
 use super::exit::{Exit, Failure};
+use super::own_tls::OwnTls;
 use super::{Context, Environment};
 use crate::config::{Config, ListenAddress};
 
@@ -24,9 +26,14 @@ const KEY_FILE_BYTES_MAX: u64 = 4_096;
 /// How the server is reached.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
-    /// Server, as `http://host:port`, `https://host` or `unix:/path`; otherwise the first `server.listen` of the config
+    /// Server, as `http://host:port`, `https://host` or `unix:/path`; otherwise one of `server.listen` of the config,
+    /// preferably without TLS
     #[arg(long, value_name = "URL", env = "REVOKD_URL", hide_env_values = true, help_heading = "Connection")]
     url: Option<String>,
+    /// For https, the certificates (PEM) to trust instead of the system's
+    #[arg(long, value_name = "FILE", env = "REVOKD_CA_FILE", hide_env_values = true, help_heading = "Connection")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    ca_file: Option<PathBuf>,
     /// Give up on a request after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "Connection")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -38,6 +45,8 @@ pub(super) struct TargetArgs {
 pub(super) enum Place {
     /// `http://…` or `https://…`, without a slash at its end.
     Http(Url),
+    /// This machine's server, over TLS.
+    OwnTls(OwnTls),
     /// A Unix socket.
     Unix(PathBuf),
 }
@@ -56,18 +65,16 @@ impl Place {
         (plain && matches!(url.scheme(), "http" | "https")).then_some(Self::Http(url)).ok_or_else(refused)
     }
 
-    /// Where a server with this config can be reached from this machine.
+    /// Where a server with this config can be reached from this machine: without TLS where it can be.
     fn of(config: &Config) -> Result<Self, Failure> {
-        match config.server.listen.first() {
+        let listen = &config.server.listen;
+        let local = listen.iter().find(|address| address.is_local() && !address.is_tls());
+        let plain = || listen.iter().find(|address| !address.is_tls());
+        match local.or_else(plain).or(listen.first()) {
             Some(ListenAddress::Unix(path)) => Ok(Self::Unix(path.clone())),
-            Some(ListenAddress::Tcp(address)) => {
-                // "Every address" is none that one can connect to.
-                let address = match address.rsplit_once(':') {
-                    Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
-                    Some(("[::]", port)) => format!("[::1]:{port}"),
-                    _ => address.clone(),
-                };
-                Self::parse(&format!("http://{address}"))
+            Some(ListenAddress::Tcp(address)) => Self::parse(&format!("http://{}", reachable(address))),
+            Some(ListenAddress::Tls(address)) => {
+                OwnTls::find(&reachable(address), &config.tls.certificate_file).map(Self::OwnTls)
             }
             None => Err(Failure::new(Exit::Usage, "`server.listen` is empty; name the server with --url")),
         }
@@ -76,7 +83,7 @@ impl Place {
     /// Whether what is sent there stays on this machine.
     fn is_local(&self) -> bool {
         match self {
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::OwnTls(_) => true,
             Self::Http(url) => url.host_str().is_some_and(|host| {
                 let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
                 address.map_or(host == "localhost", |address| address.is_loopback())
@@ -88,9 +95,18 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(url) => f.write_str(url.as_str().trim_end_matches('/')),
+            Self::Http(url) | Self::OwnTls(OwnTls { url, .. }) => f.write_str(url.as_str().trim_end_matches('/')),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// An address to connect to: "every address" is none.
+fn reachable(address: &str) -> String {
+    match address.rsplit_once(':') {
+        Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+        Some(("[::]", port)) => format!("[::1]:{port}"),
+        _ => address.to_owned(),
     }
 }
 
@@ -106,6 +122,8 @@ pub(super) struct ApiKey {
 pub(super) struct Target {
     /// Where it listens.
     pub(super) place: Place,
+    /// Whose certificates are trusted, instead of the system's.
+    pub(super) ca_file: Option<PathBuf>,
     /// The key.
     pub(super) key: ApiKey,
 }
@@ -124,7 +142,8 @@ impl Target {
                 (place, given.map_or_else(|| admin_key(&loaded.config.store.path), Ok)?)
             }
         };
-        Ok(Self { place, key })
+        let ca_file = args.ca_file.clone().filter(|path| !path.as_os_str().is_empty());
+        Ok(Self { place, ca_file, key })
     }
 }
 
@@ -215,12 +234,15 @@ mod tests {
     fn a_server_that_listens_everywhere_is_reached_on_loopback() {
         let mut config = Config::defaults().unwrap();
         for (listen, place) in [
-            ("127.0.0.1:7009", "http://127.0.0.1:7009"),
-            ("0.0.0.0:1", "http://127.0.0.1:1"),
-            ("[::]:1", "http://[::1]:1"),
-            ("unix:/run/r.sock", "unix:/run/r.sock"),
+            (&["127.0.0.1:7009"][..], "http://127.0.0.1:7009"),
+            (&["0.0.0.0:1"], "http://127.0.0.1:1"),
+            (&["[::]:1"], "http://[::1]:1"),
+            (&["unix:/run/r.sock"], "unix:/run/r.sock"),
+            (&["tls://127.0.0.1:1", "127.0.0.1:2"], "http://127.0.0.1:2"),
+            (&["tls://0.0.0.0:1", "0.0.0.0:2", "unix:/run/r.sock"], "unix:/run/r.sock"),
+            (&["tls://0.0.0.0:1", "0.0.0.0:2"], "http://127.0.0.1:2"),
         ] {
-            config.server.listen = vec![listen.parse().unwrap()];
+            config.server.listen = listen.iter().map(|address| address.parse().unwrap()).collect();
             assert_eq!(Place::of(&config).unwrap().to_string(), place);
         }
     }

@@ -230,23 +230,29 @@ impl Reader {
         if !self.file_is_broken {
             self.problems.extend(rules::broken(&config, &self.origins));
         }
-        self.place_store(&mut config, file.as_deref());
+        self.place("store.path", &mut config.store.path, file.as_deref());
+        for (key, path) in config.tls.files_mut() {
+            self.place(key, path, file.as_deref());
+        }
         if self.problems.is_empty() {
             return Ok(Loaded { config, file, origins: self.origins });
         }
         Err(ConfigError::new(self.problems))
     }
 
-    /// Makes `store.path` absolute.
-    fn place_store(&mut self, config: &mut Config, file: Option<&Path>) {
+    /// Makes a path absolute, unless it is empty.
+    fn place(&mut self, key: &str, path: &mut PathBuf, file: Option<&Path>) {
+        if path.as_os_str().is_empty() {
+            return;
+        }
         // Who types a path on a command line means it from where they are; a file means it from where it is.
-        let base = match self.origins.get("store.path") {
+        let base = match self.origins.get(key) {
             Some(Origin::Environment(_) | Origin::Flag) => PathBuf::new(),
             _ => source::base_dir(file),
         };
-        match std::path::absolute(base.join(&config.store.path)) {
-            Ok(path) => config.store.path = path,
-            Err(error) => self.problems.push(Problem::new("store.path", error.to_string())),
+        match std::path::absolute(base.join(&*path)) {
+            Ok(absolute) => *path = absolute,
+            Err(error) => self.problems.push(Problem::new(key, error.to_string())),
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use super::error::Problem;
 use super::source::Origin;
-use super::{Check, Clock, Config, Filter, Limits, Log, Server, Store, Tokens};
+use super::{Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens};
+use crate::tls::{ClientAuth, validate_clients};
 use crate::token::Selector;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -16,6 +18,7 @@ const MIB: u64 = 1_048_576;
 pub(super) fn broken(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
     let mut rules = Rules { origins, problems: Vec::new() };
     rules.server(&config.server);
+    rules.tls(&config.tls, &config.server);
     rules.store(&config.store);
     rules.tokens(&config.tokens);
     rules.filter(&config.filter);
@@ -56,6 +59,7 @@ impl Rules<'_> {
             }
         }
         self.range("server.connections_max", server.connections_max, 1..=1_000_000);
+        self.range("server.handshake_timeout_ms", server.handshake_timeout_ms, 1..=600_000);
         self.range("server.header_timeout_ms", server.header_timeout_ms, 1..=600_000);
         self.range("server.idle_timeout_ms", server.idle_timeout_ms, 1..=24 * HOUR_MS);
         self.range("server.body_timeout_ms", server.body_timeout_ms, 1..=600_000);
@@ -63,6 +67,38 @@ impl Rules<'_> {
         self.range("server.grace_ms", server.grace_ms, 0..=600_000);
         self.range("server.in_flight_ids_max", server.in_flight_ids_max, 1..=100_000_000);
         self.range("server.worker_threads", server.worker_threads, 0..=1_024);
+    }
+
+    fn tls(&mut self, tls: &Tls, server: &Server) {
+        let is_set = |path: &Path| !path.as_os_str().is_empty();
+        let address = server.listen.iter().find(|address| address.is_tls());
+        for (key, path) in [("tls.certificate_file", &tls.certificate_file), ("tls.key_file", &tls.key_file)] {
+            match address {
+                Some(address) if !is_set(path) => {
+                    self.refuse(key, format!("`{key}` is empty, but {address} in `server.listen` needs it"));
+                }
+                None if is_set(path) => {
+                    let message = format!("`{key}` is set, but no address in `server.listen` begins with tls://");
+                    self.refuse(key, message);
+                }
+                _ => {}
+            }
+        }
+        if !is_set(&tls.client_ca_file) {
+            for (key, needs_it) in
+                [("tls.client_auth", tls.client_auth == ClientAuth::Required), ("tls.clients", !tls.clients.is_empty())]
+            {
+                if needs_it {
+                    self.refuse(key, format!("`{key}` needs `tls.client_ca_file`, which is empty"));
+                }
+            }
+        } else if address.is_none() {
+            let message = "`tls.client_ca_file` is set, but no address in `server.listen` begins with tls://";
+            self.refuse("tls.client_ca_file", message.to_owned());
+        }
+        if let Err(error) = validate_clients(&tls.clients) {
+            self.refuse("tls.clients", error.to_string());
+        }
     }
 
     fn store(&mut self, store: &Store) {

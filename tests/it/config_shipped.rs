@@ -29,7 +29,7 @@ fn the_shipped_file_and_the_defaults_agree_key_by_key() {
     for (ours, theirs) in shipped_loaded.settings().into_iter().zip(defaults_loaded.settings()) {
         assert_eq!(ours.key, theirs.key);
         match ours.key.as_str() {
-            "issuers" => assert_eq!((ours.origin, theirs.origin), (Origin::Default, Origin::Default)),
+            "issuers" | "tls.clients" => assert_eq!((ours.origin, theirs.origin), (Origin::Default, Origin::Default)),
             // Each is made absolute from its own directory.
             "store.path" => assert!(ours.toml().ends_with("/data\"") && theirs.toml().ends_with("/data\"")),
             key => {
@@ -62,6 +62,19 @@ fn the_example_of_an_issuer_in_the_shipped_file_can_be_used() {
     assert_eq!((config.issuers.len(), config.issuers[0].keys.len()), (1, 2));
 }
 
+#[test]
+fn the_example_of_a_tls_client_in_the_shipped_file_can_be_used() {
+    let lines = SHIPPED.lines().skip_while(|line| *line != "# [[tls.clients]]").take_while(|line| !line.is_empty());
+    let example: Vec<_> = lines.map(|line| line.trim_start_matches('#').trim_start()).collect();
+    let tls = "[server]\nlisten = \"tls://127.0.0.1:1\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n\
+               client_ca_file = \"c\"\n";
+    let case = Case::file(&format!("{tls}{}", example.join("\n")));
+    let config = case.config();
+    assert_eq!(config.tls.clients[0].san.to_string(), "dns:gateway.internal");
+    let settings = config.tls_settings().unwrap();
+    assert_eq!(settings.client_ca_file, Some(case.dir.path().join("c")));
+}
+
 /// `config.toml`, from the docs and defaults of the types.
 fn render() -> String {
     let mut out = comment(Config::META.doc);
@@ -75,7 +88,11 @@ fn render() -> String {
                 panic!("{} has no default", key.name)
             };
             let gap = if index == 0 { "" } else { "\n" };
-            writeln!(out, "{gap}{}{} = {}", comment(key.doc), key.name, literal(&default)).unwrap();
+            write!(out, "{gap}{}", comment(key.doc)).unwrap();
+            // Of what is a list of sections the example stands there, which a value would forbid to use.
+            if !key.doc.iter().any(|line| line.trim_start().starts_with("```")) {
+                writeln!(out, "{} = {}", key.name, literal(&default)).unwrap();
+            }
         }
     }
     for leaf in leaves {
