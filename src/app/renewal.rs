@@ -3,6 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::AppError;
+use crate::clock::NumericDate;
 use crate::config::Config;
 use crate::denylist::Denylist;
 use crate::jobs;
@@ -37,6 +38,9 @@ impl Renewing {
         metrics.reload_successful.set(1.0);
         succeeded(denylist, metrics);
         let mut watched = self.tls.map(Renewal::new);
+        if let Some(watched) = &watched {
+            warn_if_over(watched.not_after(), denylist);
+        }
         let renew = async |asked: bool| match watched.take() {
             Some(mut files) => {
                 // A file system can hang, which must not hold up whoever shares this thread.
@@ -73,6 +77,7 @@ fn tell(renewed: Renewed, denylist: &Denylist, metrics: &Metrics, readiness: &Re
             metrics.reload_successful.set(1.0);
             readiness.clear_note(NOTE);
             succeeded(denylist, metrics);
+            warn_if_over(not_after, denylist);
         }
         Renewed::Refused(error) => {
             tracing::error!(%error, "the certificate files cannot be used: those read before stay in force");
@@ -80,6 +85,13 @@ fn tell(renewed: Renewed, denylist: &Denylist, metrics: &Metrics, readiness: &Re
             readiness
                 .note(NOTE, format!("the certificate files cannot be used, those read before are in force: {error}"));
         }
+    }
+}
+
+/// A certificate that is over is put in force all the same: perhaps it is the clock that is wrong.
+fn warn_if_over(not_after: NumericDate, denylist: &Denylist) {
+    if not_after < denylist.status().now.earliest {
+        tracing::warn!(not_after = not_after.0, "the certificate in force has ended: clients will refuse it");
     }
 }
 

@@ -131,7 +131,9 @@ impl Client {
             format!("revokd at {place} did not answer in time; look at its log, or give it longer with --timeout-s")
         } else {
             let cause = root(error);
-            let next = if cause.contains("certificate") {
+            let next = if cause.contains("CaUsedAsEndEntity") {
+                "its certificate is an authority's own (CA:TRUE), which cannot be a server's too"
+            } else if cause.contains("certificate") {
                 "call it by a name of its certificate with --url, and say whom to trust with --ca-file or REVOKD_CA_FILE"
             } else {
                 "start it with `revokd serve`, or name another server with --url or REVOKD_URL"

@@ -13,7 +13,8 @@ use crate::tls::{ClientAuth, ClientSettings, Settings};
 /// working directory.
 #[derive(Debug, Clone, confique::Config, Serialize)]
 pub struct Tls {
-    /// The server's certificate, then those that lead to its authority. Required by `tls://` addresses; empty for none.
+    /// The server's certificate, then those that lead to its authority; not an authority's own, which many clients refuse.
+    /// Required by `tls://` addresses; empty for none.
     #[config(default = "")]
     pub certificate_file: PathBuf,
 
@@ -26,7 +27,8 @@ pub struct Tls {
     #[config(default = "")]
     pub client_ca_file: PathBuf,
 
-    /// Whether clients must show a certificate: `"optional"`, or `"required"`.
+    /// Whether clients must show a certificate: `"optional"`, or `"required"`; the command line has none, and needs an
+    /// address without TLS then.
     #[config(default = "optional")]
     pub client_auth: ClientAuth,
 

@@ -28,8 +28,9 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let certified = request.extensions().get::<Peer>().and_then(Peer::caller);
-    let caller = match authorise(&http, route.access, certified, request.headers()) {
+    // The door has put it there.
+    let peer = request.extensions().get().unwrap_or(&Peer::Unix);
+    let caller = match authorise(&http, route.access, request.headers(), peer) {
         Ok(caller) => caller,
         Err(refusal) => return seen(refusal.into_response(), route, Arc::clone(&http.anonymous.id)),
     };
@@ -45,21 +46,16 @@ fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Resp
 }
 
 /// The caller, if the route is theirs to use: by the key that the headers present, else by the certificate of the
-/// connection (`certified`).
+/// connection.
 ///
 /// # Errors
 /// [`ApiError::Unauthenticated`] for no key or none of ours, [`ApiError::Forbidden`] for one without the scope.
-pub(crate) fn authorise(
-    http: &Http,
-    access: Access,
-    certified: Option<&Caller>,
-    headers: &HeaderMap,
-) -> Result<Caller, ApiError> {
+pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiError> {
     let scope = match access {
         Access::Open => return Ok(http.anonymous.clone()),
         Access::Needs(scope) => scope,
     };
-    if let Some(caller) = certified.filter(|_| !presents_a_key(headers)) {
+    if let Some(caller) = peer.caller().filter(|_| !presents_a_key(headers)) {
         return permitted(http, caller.clone(), scope);
     }
     let presented = presented(headers);

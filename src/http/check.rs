@@ -44,12 +44,12 @@ pub(crate) fn is_by_path(request: &Parts) -> bool {
 pub(crate) fn inline(
     http: &Http,
     route: &'static Route,
-    peer: &Peer,
     trace: &Trace,
+    peer: &Peer,
     request: &mut Parts,
 ) -> Option<(Response, Seen)> {
     let seen = |caller| Seen { route: route.path, caller };
-    let caller = match authorise(http, route.access, peer.caller(), &request.headers) {
+    let caller = match authorise(http, route.access, &request.headers, peer) {
         Ok(caller) => caller,
         Err(refusal) => return Some((refusal.into_response(), seen(Arc::clone(&http.anonymous.id)))),
     };

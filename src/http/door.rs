@@ -46,7 +46,7 @@ impl Door {
         let (mut parts, body) = request.into_parts();
         let trace = Trace::start(&parts.headers);
         if let Some(route) = self.check.filter(|_| check::is_by_path(&parts))
-            && let Some((response, seen)) = check::inline(&self.http, route, &peer, &trace, &mut parts)
+            && let Some((response, seen)) = check::inline(&self.http, route, &trace, &peer, &mut parts)
         {
             return Reply::Ready(Some(trace.complete(&parts.method, Some(&seen), response)));
         }
@@ -54,7 +54,7 @@ impl Door {
         {
             let http = Arc::clone(&self.http);
             return Reply::Later(Box::pin(async move {
-                let (response, seen) = revoke::guarded(&http, route, &trace, &parts, body).await;
+                let (response, seen) = revoke::guarded(&http, route, &trace, &peer, &parts, body).await;
                 trace.complete(&parts.method, Some(&seen), response)
             }));
         }

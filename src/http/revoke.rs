@@ -12,6 +12,7 @@ use axum::{Extension, Json};
 use super::auth::{Seen, authorise};
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
+use super::listener::Peer;
 use super::openapi::{Guarded, Reading, Stored};
 use super::trace::Trace;
 use super::{Http, Route, revoke_many};
@@ -57,10 +58,11 @@ pub(crate) async fn guarded(
     http: &Http,
     route: &'static Route,
     trace: &Trace,
+    peer: &Peer,
     request: &Parts,
     body: Body,
 ) -> (Response, Seen) {
-    let (caller, answer) = match authorise(http, route.access, &request.headers) {
+    let (caller, answer) = match authorise(http, route.access, &request.headers, peer) {
         Ok(caller) => {
             let answer = answer(http, &caller, trace, &request.uri, &request.headers, body).await;
             (caller.id, answer)

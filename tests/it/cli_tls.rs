@@ -44,6 +44,18 @@ async fn a_verb_calls_its_own_server_by_a_name_of_its_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_signed_itself_is_trusted_by_its_own_machine() {
+    let secured = Secured::start("").await;
+    let own = rcgen::generate_simple_self_signed(["revokd.example".to_owned()]).unwrap();
+    fs::write(secured.authority.path("server.key"), own.signing_key.serialize_pem()).unwrap();
+    fs::write(secured.authority.path("server.pem"), own.cert.pem()).unwrap();
+    secured.server.hang_up();
+    secured.until("renewed", async || secured.server.log().contains("read again and are in force")).await;
+    let ran = check(&secured, secured.address, &[], &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_nobody_vouches_for_gets_no_key_and_the_error_says_what_to_do() {
     let secured = Secured::start("").await;
     let other = crate::certificates::Authority::new("other");

@@ -166,6 +166,12 @@ impl RealServer {
         self.child.wait().unwrap();
     }
 
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, Signal::HUP).unwrap();
+    }
+
     /// Stops it (SIGTERM to `pid`) and waits until it is gone.
     pub(crate) fn stop_by(&mut self, pid: u32) -> ExitStatus {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();

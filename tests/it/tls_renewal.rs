@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::Output;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -16,11 +15,6 @@ use crate::tls_server::{Secured, home};
 const SUCCESSFUL: &str = "revokd_config_last_reload_successful";
 const IN_FORCE: &str = "the certificate files were read again and are in force";
 const REFUSED: &str = "the certificate files cannot be used";
-
-fn hang_up(server: &RealServer) {
-    let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, Signal::HUP).unwrap();
-}
 
 async fn connect(secured: &Secured) -> TlsStream<TcpStream> {
     let connector = TlsConnector::from(secured.authority.trusting(None, &["http/1.1"]));
@@ -61,13 +55,20 @@ async fn sighup_puts_a_renewed_certificate_in_force_and_connections_go_on() {
     params.not_after = rcgen::date_time_ymd(2090, 1, 1);
     let renewed = ours.sign(&params);
     ours.write("server", &renewed);
-    hang_up(&secured.server);
+    secured.server.hang_up();
     secured.until("taken over", async || secured.server.log().contains(IN_FORCE)).await;
     assert_eq!(leaf(&connect(&secured).await), renewed.certificate.to_vec());
     assert_ne!(before, renewed.certificate.to_vec());
     assert!(is_live(&mut open).await, "the connection from before goes on");
     assert_eq!(secured.server.metric(SUCCESSFUL).await, Some(1.0));
     assert_eq!(secured.server.metric(expiry).await, Some(3_786_912_000.0));
+
+    // What has ended is no better than what was there, but it is what the operator wants.
+    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+    ours.write("server", &ours.sign(&params));
+    secured.server.hang_up();
+    secured.until("warned", async || secured.server.log().contains("the certificate in force has ended")).await;
+    assert_eq!(secured.server.metric(expiry).await, Some(1_609_459_200.0));
 }
 
 #[tokio::test]
@@ -78,7 +79,7 @@ async fn a_broken_file_keeps_what_was_in_force_and_says_so_until_it_is_mended() 
     let key_file = ours.path("server.key");
     let key = fs::read_to_string(&key_file).unwrap();
     replace(&key_file, &ours.server(&["localhost"]).key_pem());
-    hang_up(&secured.server);
+    secured.server.hang_up();
     secured.until("refused", async || secured.server.metric(SUCCESSFUL).await == Some(0.0)).await;
     assert_eq!(leaf(&connect(&secured).await), before);
     let said = verbose(&secured.server).await;
@@ -89,7 +90,7 @@ async fn a_broken_file_keeps_what_was_in_force_and_says_so_until_it_is_mended() 
     assert!(line.contains("\"ERROR\"") && line.contains("server.key"), "{line}");
     // Mended, with the same bytes as before.
     replace(&key_file, &key);
-    hang_up(&secured.server);
+    secured.server.hang_up();
     secured.until("mended", async || secured.server.metric(SUCCESSFUL).await == Some(1.0)).await;
     assert!(!verbose(&secured.server).await.contains("[i]tls "));
 }
@@ -98,7 +99,7 @@ async fn a_broken_file_keeps_what_was_in_force_and_says_so_until_it_is_mended() 
 async fn sighup_does_not_end_a_server_without_tls() {
     let home = Home::new(&[]);
     let mut server = home.start().await;
-    hang_up(&server);
+    server.hang_up();
     while !server.log().contains("nothing to read again") {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -89,7 +89,7 @@ pub enum BindError {
 }
 
 /// Who is at the other end of a connection; an extension of every request. Cloning allocates nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Peer {
     /// Over TCP, from this address.
     Tcp(SocketAddr),
