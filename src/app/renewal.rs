@@ -29,13 +29,14 @@ impl Renewing {
         if let Some(tls) = &tls {
             tracing::info!(not_after = tls.not_after().0, "the certificate is in force");
         }
+        // Whoever looks before the server is ready must see no failure.
+        metrics.reload_successful.set(1.0);
         let hangups = signal(SignalKind::hangup()).map_err(AppError::system("listen for signals"))?;
         Ok(Self { tls, hangups })
     }
 
     /// Takes over what is renewed until the jobs stop.
     pub(super) async fn run(mut self, denylist: &Denylist, metrics: &Metrics, readiness: &Readiness, stop: Stop) {
-        metrics.reload_successful.set(1.0);
         succeeded(denylist, metrics);
         let mut watched = self.tls.map(Renewal::new);
         if let Some(watched) = &watched {
