@@ -100,7 +100,7 @@ pub async fn upkeep(metrics: &Metrics, refresh: impl Fn(), stop: Stop) {
 }
 
 /// Calls `renew` every ten seconds, and with `true` whenever `asked` comes, until `stop` reaches
-/// [`Phase::StoppingJobs`]. One call at a time; `asked` must be safe to drop.
+/// [`Phase::StoppingJobs`]. One call at a time; both must be safe to drop, also while they are under way.
 pub async fn renew(mut asked: impl AsyncFnMut(), mut renew: impl AsyncFnMut(bool), stop: Stop) {
     let mut beat = steady(RENEWAL_INTERVAL);
     let mut stopping = pin!(stop.reached(Phase::StoppingJobs));
@@ -111,7 +111,12 @@ pub async fn renew(mut asked: impl AsyncFnMut(), mut renew: impl AsyncFnMut(bool
             () = asked() => true,
             _ = beat.tick() => false,
         };
-        renew(is_asked).await;
+        // A file system that hangs must not hold up the stop.
+        tokio::select! {
+            biased;
+            () = &mut stopping => return,
+            () = renew(is_asked) => {}
+        }
     }
 }
 
@@ -256,6 +261,17 @@ mod tests {
             renew(async || asked.notified().await, async |asked| calls.borrow_mut().push(asked), stop.clone());
         tokio::join!(renewing, later);
         assert_eq!(calls.into_inner(), [false, false, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_at_files_that_hangs_does_not_hold_up_the_stop() {
+        let stop = Stop::new();
+        let later = async {
+            sleep(Duration::from_secs(1)).await;
+            stop.advance(Phase::StoppingJobs);
+        };
+        let hangs = renew(std::future::pending, async |_| std::future::pending().await, stop.clone());
+        assert!(timeout(MINUTE, async { tokio::join!(hangs, later) }).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

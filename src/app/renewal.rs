@@ -49,9 +49,15 @@ impl Renewing {
                     let renewed = files.look(asked);
                     (files, renewed)
                 });
-                if let Ok((files, renewed)) = looked.await {
-                    watched = Some(files);
-                    tell(renewed, denylist, metrics, readiness);
+                match looked.await {
+                    Ok((files, renewed)) => {
+                        watched = Some(files);
+                        tell(renewed, denylist, metrics, readiness);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "certificates are not renewed any more: restart the server");
+                        metrics.reload_successful.set(0.0);
+                    }
                 }
             }
             None if asked => {
