@@ -226,9 +226,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
 fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Opened, AppError> {
     let config = &loaded.config;
     let store = Arc::new(StoreDir::open(&config.store.path)?);
-    let index_path = config.store.path.join("index");
-    let open_index = parts::index_opener(&config.store);
-    let sources = parts::sources(store, &config.store, &index_path, &open_index);
+    let sources = parts::sources(store, &config.store);
     let clock = parts::clock(&config.clock);
     let issuers = parts::issuers(config)?;
     let settings = parts::denylist_settings(config);

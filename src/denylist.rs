@@ -6,11 +6,13 @@
 
 mod bucket;
 pub mod filter;
+mod generation;
 mod group;
 mod indexer;
 mod listing;
 mod places;
 mod reads;
+mod rebuild;
 mod recover;
 mod refill;
 mod request;
@@ -21,6 +23,7 @@ mod writer;
 mod writes;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -39,7 +42,7 @@ use crate::token::{Issuer, Jti, Key};
 pub use indexer::Indexer;
 pub use listing::{ListFilter, Listed, Page};
 pub use reads::Priority;
-pub use recover::{IndexState, OpenError, Opened, Salvaged, Sources, accept_loss, open, verify};
+pub use recover::{IndexState, OpenError, OpenIndex, Opened, Salvaged, Sources, accept_loss, open, verify};
 pub use refill::Refiller;
 pub use request::{Outcome, Proof, PurgeReport, Refusal, RevokeRequest, WriteError};
 pub use state::{Settings, Status};
@@ -190,7 +193,7 @@ impl Denylist {
     /// [`Unavailable`] where the index cannot be read in time.
     pub async fn list(&self, filter: ListFilter, before: Option<Seq>, limit: usize) -> Result<Page, Unavailable> {
         let state = self.state.clone();
-        self.reads.run(Priority::Admin, move || listing::page(&state, &filter, before, limit)).await
+        self.reads.run(Priority::Admin, move || state.reading(|| listing::page(&state, &filter, before, limit))).await
     }
 
     /// The live entry that the denylist knows by `key`. As [`Self::list`].
@@ -199,7 +202,7 @@ impl Denylist {
     /// [`Unavailable`] where the index cannot be read in time.
     pub async fn entry(&self, key: Key) -> Result<Option<Listed>, Unavailable> {
         let state = self.state.clone();
-        self.reads.run(Priority::Admin, move || listing::entry(&state, &key)).await
+        self.reads.run(Priority::Admin, move || state.reading(|| listing::entry(&state, &key))).await
     }
 
     /// The configured share of false positives of the front filter.
@@ -219,8 +222,9 @@ impl Denylist {
         self.state.force_refill();
     }
 
-    /// Asks the writer to end; it closes the journal and lets the indexer finish.
+    /// Asks the writer to end; it closes the journal and lets the indexer finish. A rebuild of the index is given up.
     pub fn stop(&self) {
+        self.state.ending.store(true, Ordering::Release);
         // A full queue is drained by the writer, so this waits a moment at most; a writer that is gone has ended.
         let _ = self.commands.send(Command::Stop);
     }

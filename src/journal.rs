@@ -6,7 +6,8 @@
 //! matter; nothing here spawns, locks or reads a clock. `docs/STORAGE.md` has the format and its reasons.
 //!
 //! Reading order: `frame`, `group` and `manifest` are the bytes, `segment` reads and writes one file, `recovery` judges
-//! all of them, `open` goes on from there, `reclaim` and `salvage` make new ones of old. `disk` is the fault seam.
+//! all of them, `open` goes on from there, `replay` reads once more, `reclaim` and `salvage` make new ones of old. `disk`
+//! is the fault seam.
 
 mod disk;
 mod error;
@@ -17,6 +18,7 @@ mod manifest;
 mod open;
 mod reclaim;
 mod recovery;
+mod replay;
 mod report;
 mod salvage;
 mod segment;
@@ -27,7 +29,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::clock::NumericDate;
-use crate::event::{Event, Seq};
+use crate::event::Seq;
 
 pub use disk::{Disk, DiskFile, Mode, StoreDir, write_private};
 pub use error::{AppendError, JournalError};
@@ -36,12 +38,13 @@ pub use group::{Group, GroupError};
 pub use lock::LockError;
 pub use open::{is_new, verify};
 pub use reclaim::Reclaimed;
+pub use replay::Snapshot;
 pub use report::{Recovery, Stats, VerifyReport};
 pub use salvage::{Salvage, Skipped, rebuild, salvage};
 
 use manifest::{Entry, Manifest};
 use reclaim::Rewrite;
-use segment::{FrameReader, Link, Segment, SegmentWriter};
+use segment::{Segment, SegmentWriter};
 
 /// The journal's directory in the store.
 const DIR: &str = "journal";
@@ -265,29 +268,6 @@ impl Journal {
             segments: self.segments().count(),
             last_seq: self.last_seq,
         }
-    }
-
-    /// Hands every event to `visit` once more, in order of `seq`.
-    ///
-    /// # Errors
-    /// [`JournalError::Damaged`] where the journal has rotted since it was opened.
-    pub fn replay(&self, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Result<(), JournalError> {
-        for Segment { entry, .. } in self.segments() {
-            let path = entry.path(self.dir);
-            let mut reader = FrameReader::open(&*self.disk, path, self.history, entry.id, Some(entry.bytes))?;
-            loop {
-                match reader.next()? {
-                    Link::Frame(_) => reader.events(|bytes, event| {
-                        visit(bytes, event);
-                        Ok(())
-                    })?,
-                    Link::End if reader.checksum() == entry.checksum => break,
-                    Link::End => return Err(reader.damaged("it is not what was written")),
-                    Link::Bad(what) => return Err(reader.damaged(what)),
-                }
-            }
-        }
-        Ok(())
     }
 }
 

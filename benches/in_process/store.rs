@@ -75,15 +75,14 @@ impl Store {
         let time = ManualTime::starting_at(START);
         let metrics = Metrics::new();
         let clock = Clock::manual(time.clone(), ClockSettings { step_max_s: shape.step_max_s, hold_s: DAY_S });
-        let index_path = directory.join("index");
         let begun = Instant::now();
         let sources = Sources {
             disk: Arc::new(
                 StoreDir::open(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())),
             ),
             journal: journal::Options { segment_bytes: shape.segment_bytes, ..journal::Options::default() },
-            index_path: &index_path,
-            open_index: &|path| Index::open(path, shape.cache_bytes),
+            index_path: directory.join("index"),
+            open_index: Arc::new(move |path: &Path| Index::open(path, shape.cache_bytes)),
         };
         let issuers = Issuers::nameless(31 * DAY_S, LEEWAY_S);
         let opened = denylist::open(&sources, settings(), clock, issuers, &metrics);
@@ -201,6 +200,7 @@ fn settings() -> Settings {
         filter_on: true,
         overlay_entries_max: 65_536,
         index_timeout_ms: 60_000,
+        index_retry_ms: 1_000,
         waiting_writes_max: 32_768,
         reads_max: 64,
         read_timeout_ms: 250,

@@ -54,7 +54,9 @@ pub(super) fn refresh(
     metrics.log_lines_dropped.absolute(log.dropped_lines());
     metrics.filter.ratio_target.set(denylist.false_positive_rate());
     if status.index_failed {
-        readiness.note("index", "the index failed; checks go on as far as they can, a restart rebuilds it");
+        readiness.note("index", "the index failed; checks go on as far as they can, and it is rebuilt by itself");
+    } else {
+        readiness.clear_note("index");
     }
     if let Err(error) = &status.writes {
         readiness.note("writes", error.to_string());
@@ -78,6 +80,7 @@ fn set_gauges(status: &Status, metrics: &Metrics) {
     metrics.revocations.active.set(status.records as f64);
     metrics.store.journal_bytes.set(status.journal.bytes_total as f64);
     metrics.store.journal_segments.set(status.journal.segments as f64);
+    metrics.store.index_rebuilds.absolute(status.index_rebuilds);
     metrics.store.index_bytes.set(status.index_bytes as f64);
     metrics.clock_doubted.set(if status.now.doubted { 1.0 } else { 0.0 });
     if let Some(age_s) = status.last_purge_age_s {

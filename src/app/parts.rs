@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::AppError;
 use crate::clock::{Clock, ClockSettings};
 use crate::config::{self, Config, FilterMode};
-use crate::denylist::{Settings, ShareLimits, Sources};
+use crate::denylist::{OpenIndex, Settings, ShareLimits, Sources};
 use crate::http::HttpSettings;
 use crate::http::listener::ConnectionLimits;
 use crate::index::{self, Index, IndexError};
@@ -73,6 +73,7 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
         filter_on: config.filter.mode == FilterMode::On,
         overlay_entries_max: config.store.overlay_entries_max,
         index_timeout_ms: config.store.open_timeout_ms,
+        index_retry_ms: 1_000,
         waiting_writes_max: config.limits.waiting_writes_max,
         reads_max: config.check.reads_max,
         read_timeout_ms: config.check.read_timeout_ms,
@@ -87,11 +88,11 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
 
 /// Opens a generation of the index under a watchdog: a damaged sled can hang, and a thread that hangs cannot be killed,
 /// so it is left behind with its directory.
-pub(super) fn index_opener(store: &config::Store) -> impl Fn(&Path) -> Result<Index, IndexError> + Sync + use<> {
+fn index_opener(store: &config::Store) -> OpenIndex {
     let timeout = Duration::from_millis(store.open_timeout_ms);
     let cache_bytes = store.cache_bytes;
     index::soften_panics();
-    move |path| {
+    Arc::new(move |path: &Path| {
         let (send, opened) = mpsc::channel();
         let owned = path.to_owned();
         let open = move || drop(send.send(Index::open(&owned, cache_bytes)));
@@ -101,22 +102,18 @@ pub(super) fn index_opener(store: &config::Store) -> impl Fn(&Path) -> Result<In
             RecvTimeoutError::Timeout => hung(),
             RecvTimeoutError::Disconnected => IndexError::Panicked { path: path.to_owned() },
         })?
-    }
+    })
 }
 
-pub(super) fn sources<'a>(
-    disk: Arc<StoreDir>,
-    store: &config::Store,
-    index_path: &'a Path,
-    open_index: &'a (dyn Fn(&Path) -> Result<Index, IndexError> + Sync),
-) -> Sources<'a> {
+pub(super) fn sources(disk: Arc<StoreDir>, store: &config::Store) -> Sources {
+    let index_path = store.path.join("index");
     let journal = journal::Options {
         segment_bytes: store.segment_bytes,
         // An index without a journal is no first start.
         create: !index_path.exists(),
         ..journal::Options::default()
     };
-    Sources { disk, journal, index_path, open_index }
+    Sources { disk, journal, index_path, open_index: index_opener(store) }
 }
 
 #[cfg(test)]

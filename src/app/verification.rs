@@ -42,9 +42,7 @@ pub struct VerifyReport {
 /// [`AppError`] naming file and offset of the first damage.
 pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyReport, AppError> {
     let store = take_to_read(&config.store.path)?;
-    let index_path = config.store.path.join("index");
-    let open_index = parts::index_opener(&config.store);
-    let sources = parts::sources(store, &config.store, &index_path, &open_index);
+    let sources = parts::sources(store, &config.store);
     let (journal, index) = denylist::verify(&sources, &mut |done_bytes, total_bytes| {
         progress(Progress { done_bytes, total_bytes });
     })?;

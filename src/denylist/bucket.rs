@@ -1,22 +1,21 @@
-//! One bucket: its filter, the entries that the index has not taken in yet, and its tree; and the published list of all
-//! buckets.
+//! One bucket: its filter, the entries that the index has not taken in yet, and its tree.
 //!
 //! A lookup reads the overlay before the tree, and the indexer inserts into the tree before it clears the overlay, so
 //! an entry is in at least one of them at every instant.
 
 mod found;
+mod list;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use arc_swap::ArcSwap;
-
 pub(super) use self::found::{Found, Raw};
+pub(super) use self::list::{Buckets, List};
 use super::filter::BucketFilter;
-use crate::clock::NumericDate;
+use super::generation::Generation;
 use crate::event::{Event, Seq};
-use crate::index::{BucketTree, Index, IndexError};
+use crate::index::{BucketTree, IndexError};
 use crate::revocation::{BucketId, Unavailable};
 use crate::token::Key;
 
@@ -39,23 +38,29 @@ pub(super) struct Bucket {
     pub(super) id: BucketId,
     filter: RwLock<BucketFilter>,
     overlay: RwLock<Overlay>,
-    tree: OnceLock<BucketTree>,
     records: AtomicU64,
+    tree: OnceLock<BucketTree>,
+    /// Where the tree is; dropped after it.
+    pub(super) generation: Arc<Generation>,
 }
 
 impl Bucket {
-    pub(super) fn new(id: BucketId, filter: BucketFilter) -> Self {
-        Self {
+    /// An empty bucket.
+    pub(super) fn new(id: BucketId, generation: Arc<Generation>) -> Result<Self, Unavailable> {
+        let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
+        Ok(Self {
             id,
             filter: RwLock::new(filter),
             overlay: RwLock::default(),
-            tree: OnceLock::new(),
             records: AtomicU64::new(0),
-        }
+            tree: OnceLock::new(),
+            generation,
+        })
     }
 
     /// Takes an event in; it is found from the moment this returns.
     pub(super) fn insert(&self, key: Key, seq: Seq, raw: Arc<[u8]>) -> Result<(), Unavailable> {
+        self.generation.add_behind(1);
         self.overlay.write().map_err(|_| Unavailable::Poisoned)?.fresh.insert((key, seq), raw);
         self.records.fetch_add(1, Ordering::Relaxed);
         let inserted = self.filter.write().map_err(|_| Unavailable::Poisoned)?.insert(&key);
@@ -79,10 +84,10 @@ impl Bucket {
     }
 
     /// The tree, opened on first use.
-    pub(super) fn tree(&self, index: &Index) -> Result<&BucketTree, IndexError> {
+    pub(super) fn tree(&self) -> Result<&BucketTree, IndexError> {
         if self.tree.get().is_none() {
             // Opening twice gives the same tree, so a lost race is harmless.
-            let _ = self.tree.set(index.tree(self.id)?);
+            let _ = self.tree.set(self.generation.index.tree(self.id)?);
         }
         self.tree.get().ok_or(IndexError::Form)
     }
@@ -96,7 +101,7 @@ impl Bucket {
             return Ok(Some((seq, Raw::Overlaid(raw))));
         }
         let Some(tree) = self.tree.get() else { return Ok(None) };
-        let found = tree.latest(key).map_err(|_| Unavailable::Index)?;
+        let found = tree.latest(key).map_err(|error| self.unreadable(&error))?;
         Ok(found.map(|(seq, raw)| (seq, Raw::Indexed(raw))))
     }
 
@@ -120,7 +125,13 @@ impl Bucket {
             overlay.fresh.range(range.clone()).count() + overlay.draining.range(range).count()
         };
         let Some(tree) = self.tree.get() else { return Ok(overlaid) };
-        Ok(overlaid + tree.changes(key).map_err(|_| Unavailable::Index)?)
+        Ok(overlaid + tree.changes(key).map_err(|error| self.unreadable(&error))?)
+    }
+
+    /// What could not be read will not heal by itself.
+    pub(super) fn unreadable(&self, error: &IndexError) -> Unavailable {
+        self.generation.fail(error);
+        Unavailable::Index
     }
 
     /// A copy of the overlay, for listings and refills. What is drained meanwhile is then in the tree.
@@ -135,21 +146,26 @@ impl Bucket {
         Ok(overlay.fresh.keys().chain(overlay.draining.keys()).map(|(key, _)| *key).collect())
     }
 
-    /// Moves the whole overlay into the tree; gives how many entries that were. Called by one thread only.
+    /// Forgets that the index lacks what is in the overlay, since the bucket ends with it.
+    pub(super) fn forget_overlay(&self) {
+        self.generation.sub_behind(self.overlay_keys().map_or(0, |keys| keys.len()));
+    }
+
+    /// Moves the whole overlay into the tree. Called by one thread only.
     ///
     /// The mark is set after the entries, so that after a crash the tree never claims more than it holds.
-    pub(super) fn drain(&self, index: &Index) -> Result<usize, IndexError> {
+    pub(super) fn drain(&self) -> Result<(), IndexError> {
         let entries = {
-            let Ok(mut overlay) = self.overlay.write() else { return Ok(0) };
+            let Ok(mut overlay) = self.overlay.write() else { return Ok(()) };
             if overlay.draining.is_empty() {
                 overlay.draining = Arc::new(std::mem::take(&mut overlay.fresh));
             }
             overlay.draining.clone()
         };
         if entries.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
-        let tree = self.tree(index)?;
+        let tree = self.tree()?;
         let mut listed = Vec::with_capacity(entries.len());
         for ((key, seq), raw) in entries.iter() {
             tree.insert(key, &Event::decode(raw)?, raw)?;
@@ -160,97 +176,7 @@ impl Bucket {
         if let Ok(mut overlay) = self.overlay.write() {
             overlay.draining = Arc::default();
         }
-        Ok(entries.len())
-    }
-}
-
-/// The published list of buckets, in the order of their ends, and how many entries the index is behind.
-#[derive(Default)]
-pub(super) struct Buckets {
-    list: ArcSwap<Vec<Arc<Bucket>>>,
-    behind: AtomicUsize,
-    drain_asked: AtomicBool,
-}
-
-impl Buckets {
-    /// Every bucket. Whoever holds the list keeps its trees from being dropped.
-    pub(super) fn all(&self) -> Arc<Vec<Arc<Bucket>>> {
-        self.list.load_full()
-    }
-
-    /// The bucket `id`, if it is published.
-    pub(super) fn get(&self, id: BucketId) -> Option<Arc<Bucket>> {
-        let list = self.list.load();
-        list.binary_search_by_key(&id, |bucket| bucket.id).ok().map(|at| list[at].clone())
-    }
-
-    /// Publishes a bucket. Called by the writer only.
-    pub(super) fn publish(&self, bucket: Arc<Bucket>) {
-        let mut list = Vec::clone(&self.list.load());
-        let at = list.partition_point(|other| other.id < bucket.id);
-        list.insert(at, bucket);
-        self.list.store(Arc::new(list));
-    }
-
-    /// Takes the buckets that ended at or before `instant` off the list. Called by the writer only.
-    pub(super) fn withdraw_ended(&self, instant: NumericDate) -> Vec<Arc<Bucket>> {
-        let list = self.list.load_full();
-        let at = list.partition_point(|bucket| bucket.id.end() <= instant);
-        if at > 0 {
-            self.list.store(Arc::new(list[at..].to_vec()));
-        }
-        list[..at].to_vec()
-    }
-
-    /// The latest event of `key` in any bucket. Every bucket whose filter says maybe is read: a filter can lie, and a
-    /// caller's `exp` never narrows a check.
-    pub(super) fn latest(&self, key: &Key, trust_filter: bool) -> Result<Option<Found>, Unavailable> {
-        self.raw_latest(key, trust_filter)?.map(|raw| Found::decode(&raw)).transpose()
-    }
-
-    /// As [`Buckets::latest`], but the event's bytes.
-    pub(super) fn raw_latest(&self, key: &Key, trust_filter: bool) -> Result<Option<Raw>, Unavailable> {
-        let mut latest: Option<(Seq, Raw)> = None;
-        for bucket in self.list.load().iter() {
-            if let Some((seq, raw)) = bucket.latest(key, trust_filter)?
-                && latest.as_ref().is_none_or(|(latest, _)| *latest < seq)
-            {
-                latest = Some((seq, raw));
-            }
-        }
-        Ok(latest.map(|(_, raw)| raw))
-    }
-
-    /// How often `key` was changed, over all buckets.
-    pub(super) fn changes(&self, key: &Key) -> Result<usize, Unavailable> {
-        self.list.load().iter().try_fold(0, |sum, bucket| Ok(sum + bucket.changes(key)?))
-    }
-
-    /// Entries that the index has not taken in yet.
-    pub(super) fn behind(&self) -> usize {
-        self.behind.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add_behind(&self, entries: usize) {
-        self.behind.fetch_add(entries, Ordering::Relaxed);
-    }
-
-    pub(super) fn sub_behind(&self, entries: usize) {
-        self.behind.fetch_sub(entries, Ordering::Relaxed);
-    }
-
-    /// Notes that the index is to take entries in; gives whether that was not asked already.
-    pub(super) fn ask_drain(&self) -> bool {
-        !self.drain_asked.swap(true, Ordering::AcqRel)
-    }
-
-    /// What is asked from now on is asked anew.
-    pub(super) fn begin_drain(&self) {
-        self.drain_asked.store(false, Ordering::Release);
-    }
-
-    /// Records held, ended ones included.
-    pub(super) fn records(&self) -> u64 {
-        self.list.load().iter().map(|bucket| bucket.records()).sum()
+        self.generation.sub_behind(entries.len());
+        Ok(())
     }
 }

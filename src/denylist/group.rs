@@ -203,10 +203,10 @@ impl<'a> Group<'a> {
         if trust_filter && !self.state.front.maybe(key).map_err(|_| Unavailable::Poisoned)? {
             return Ok((None, 0));
         }
-        match self.state.buckets.latest(key, trust_filter)? {
+        self.state.reading(|| match self.state.buckets.latest(key, trust_filter)? {
             None => Ok((None, 0)),
             Some(found) => Ok((Some(found), self.state.buckets.changes(key)?)),
-        }
+        })
     }
 
     fn event<'e>(&self, change: Change<'e>, ends_at: NumericDate, origin: Origin<'e>) -> Event<'e> {

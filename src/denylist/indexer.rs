@@ -1,16 +1,20 @@
 //! Takes into the index what is durable already, and drops the trees of ended buckets. A thread of its own, so that
-//! sled's work stays off the acknowledging path and beside the journal's sync.
+//! sled's work stays off the acknowledging path and beside the journal's sync. An index that fails at it, panics or
+//! hangs takes nothing in any more; the same thread then rebuilds it.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::bucket::Bucket;
+use super::generation::Generation;
+use super::rebuild::Rebuilder;
+use super::recover::fold::{Doubt, drain, drop_trees};
+use super::recover::watch::{Progress, Watch};
 use super::request::WriteError;
 use super::state::State;
-use crate::index::IndexError;
 use crate::revocation::Unavailable;
 
 /// Entries gather until none has come for this long: sled is quicker with many keys in order, and listing entries
@@ -41,6 +45,8 @@ pub(super) enum Command {
 pub struct Indexer {
     state: Arc<State>,
     commands: Receiver<Command>,
+    rebuilder: Rebuilder,
+    watch: Watch,
 }
 
 /// Waits, but not for ever, while the index is so far behind that the overlay is at its limit.
@@ -58,44 +64,55 @@ pub(super) fn wait_for_room(state: &State) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// sled can panic on what it finds: then the index has failed, and whoever waits for it must know.
-struct FailOnPanic<'a>(&'a State);
+/// Where the indexer itself dies, nobody takes anything in or rebuilds: whoever waits for it must know.
+struct FailOnPanic(Arc<State>);
 
-impl Drop for FailOnPanic<'_> {
+impl Drop for FailOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.fail_index();
+            self.0.buckets.generation().give_up();
         }
     }
 }
 
 impl Indexer {
-    pub(super) fn new(state: Arc<State>, commands: Receiver<Command>) -> Self {
-        Self { state, commands }
+    pub(super) fn new(state: Arc<State>, commands: Receiver<Command>, rebuilder: Rebuilder) -> Self {
+        let watch = Watch::new(Duration::from_millis(state.settings.index_timeout_ms));
+        Self { state, commands, rebuilder, watch }
     }
 
     /// Serves until told to stop. To be run on a thread of its own.
-    pub fn run(self) {
-        let _doubt = FailOnPanic(&self.state);
-        while let Ok(command) = self.commands.recv() {
-            match command {
-                Command::Drain => {
+    pub fn run(mut self) {
+        let _doubt = FailOnPanic(self.state.clone());
+        let look_every = Duration::from_millis(self.state.settings.index_retry_ms);
+        loop {
+            match self.commands.recv_timeout(look_every) {
+                Ok(Command::Drain) => {
                     self.gather();
                     self.state.buckets.begin_drain();
                     self.drain();
                 }
-                Command::Drop { buckets, done } => {
+                Ok(Command::Drop { buckets, done }) => {
                     for bucket in buckets {
                         self.drop_bucket(bucket);
                     }
                     let _ = done.send(());
                 }
-                Command::Stop => break,
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // A reader may have found out.
+            if self.state.index_failed() && self.rebuilder.attempt() {
+                self.drain();
             }
         }
         self.drain();
-        if let Err(error) = self.state.index.flush() {
-            tracing::warn!(%error, "the index could not be flushed; the next start replays what is missing");
+        let generation = self.state.buckets.generation();
+        if !generation.is_failed() {
+            let index = generation.index.clone();
+            if let Err(doubt) = self.watch.run(move |_| Ok(index.flush()?)) {
+                tracing::warn!(%doubt, "the index could not be flushed; the next start replays what is missing");
+            }
         }
     }
 
@@ -113,40 +130,45 @@ impl Indexer {
         }
     }
 
-    /// A failure leaves the entries in the overlay, where checks find them; the next start rebuilds the index.
+    /// A failure leaves the entries in the overlay, where checks find them.
     fn drain(&self) {
-        if self.state.index_failed() || self.state.buckets.behind() == 0 {
-            return;
-        }
-        for bucket in self.state.buckets.all().iter() {
-            match bucket.drain(&self.state.index) {
-                Ok(entries) => self.state.buckets.sub_behind(entries),
-                Err(error) => return self.fail(&error),
-            }
+        let list = self.state.buckets.all();
+        let generation = list.generation.clone();
+        if generation.behind() > 0 {
+            self.on_index(&generation, move |progress| drain(&list, progress));
         }
     }
 
     fn drop_bucket(&self, bucket: Arc<Bucket>) {
+        let (id, generation) = (bucket.id, bucket.generation.clone());
+        // The tree of a failed index goes with all of it. What waited for such an index counts until then, too: the
+        // writer may still hold it for the new one.
+        if generation.is_failed() {
+            return;
+        }
         // What the overlay still held ends with the bucket.
-        self.state.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
+        bucket.forget_overlay();
         let waiting = Instant::now();
         while Arc::strong_count(&bucket) > 1 {
             if waiting.elapsed() > READERS_MAX {
-                tracing::warn!(bucket = %bucket.id.end(), "a purged bucket is still being read; its tree is dropped at the next start");
+                tracing::warn!(bucket = %id.end(), "a purged bucket is still being read; its tree is dropped at the next start");
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        let id = bucket.id;
         drop(bucket);
-        if let Err(error) = self.state.index.drop_tree(id) {
-            self.fail(&error);
-        }
+        let of_tree = generation.clone();
+        self.on_index(&generation, move |progress| drop_trees(&of_tree, [id], progress));
     }
 
-    fn fail(&self, error: &IndexError) {
-        tracing::error!(%error, "the index failed; checks go on from memory as far as they can, and a restart rebuilds it");
-        self.state.metrics.store.errors.index.increment(1);
-        self.state.fail_index();
+    /// Does `work` on an index that has not failed, unless that fails at it.
+    fn on_index(&self, generation: &Generation, work: impl FnOnce(&Progress) -> Result<(), Doubt> + Send + 'static) {
+        if generation.is_failed() {
+            return;
+        }
+        if let Err(doubt) = self.watch.run(work) {
+            self.state.metrics.store.errors.index.increment(1);
+            generation.fail(&doubt);
+        }
     }
 }

@@ -64,10 +64,10 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
         _ => None,
     };
     let before = before.unwrap_or(Seq::MAX);
-    let buckets = state.buckets.all();
-    let mut sources = Vec::with_capacity(buckets.len());
-    for bucket in buckets.iter() {
-        sources.push(newest(state, bucket, subject.as_ref(), before)?);
+    let all = state.buckets.all();
+    let mut sources = Vec::with_capacity(all.buckets.len());
+    for bucket in &all.buckets {
+        sources.push(newest(bucket, subject.as_ref(), before)?);
     }
     let mut merge = Merge::over(sources)?;
     let mut page = Page { entries: Vec::new(), next: None };
@@ -106,7 +106,7 @@ fn shown(state: &State, key: &Key, seq: Seq) -> Result<Option<Listed>, Unavailab
     }
 }
 
-fn newest(state: &State, bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest, Unavailable> {
+fn newest(bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest, Unavailable> {
     // Overlay before tree: what is drained in between is then in both, so the tree is read below the overlay only.
     let mut overlaid = Vec::new();
     let mut lowest = before;
@@ -119,7 +119,7 @@ fn newest(state: &State, bucket: &Bucket, subject: Option<&Key>, before: Seq) ->
         }
     }
     overlaid.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
-    let tree = bucket.tree(&state.index).map_err(|_| Unavailable::Index)?;
+    let tree = bucket.tree().map_err(|error| bucket.unreadable(&error))?;
     let all: Box<dyn Iterator<Item = _>> = Box::new(overlaid.into_iter().map(Ok).chain(tree.newest(subject, lowest)));
     Ok(all.peekable())
 }

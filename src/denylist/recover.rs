@@ -5,43 +5,50 @@
 //! is an ordered scan of every tree, which must give the same digests and fills the filters. If it does not, or fails,
 //! panics or stands still, a new generation is built from the journal beside it.
 
-mod fold;
+pub(super) mod fold;
 mod loss;
-mod mend;
+pub(super) mod mend;
 mod verify;
-mod watch;
+pub(super) mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Duration;
 
-use self::fold::Fold;
+use self::fold::{Doubt, Fold};
+use self::mend::{BuildError, Folded};
+use self::watch::Watch;
 use super::Denylist;
 use super::filter::FilterError;
 use super::indexer::Indexer;
+use super::rebuild::Rebuilder;
 use super::refill::Refiller;
 use super::state::{Parts, Settings, State};
 use super::writer::Writer;
-use crate::clock::Clock;
+use crate::clock::{Clock, NumericDate};
 use crate::index::{Index, IndexError};
 use crate::issuers::Issuers;
 use crate::journal::{self, Disk, Journal, JournalError, Recovery};
 use crate::metrics::Metrics;
-use crate::revocation::Unavailable;
+use crate::revocation::{BucketId, Unavailable};
 
 pub use loss::{Salvaged, accept_loss};
 pub use verify::{IndexState, verify};
 
+/// Opens one generation of the index, under a watchdog.
+pub type OpenIndex = Arc<dyn Fn(&Path) -> Result<Index, IndexError> + Send + Sync>;
+
 /// What a denylist is opened from.
-pub struct Sources<'a> {
+pub struct Sources {
     /// Where the journal lies.
     pub disk: Arc<dyn Disk>,
     /// How the journal is cut.
     pub journal: journal::Options,
     /// Directory of the index's generations.
-    pub index_path: &'a Path,
-    /// Opens one generation, under a watchdog.
-    pub open_index: &'a (dyn Fn(&Path) -> Result<Index, IndexError> + Sync),
+    pub index_path: PathBuf,
+    /// Opens one of them; kept, for the index may have to be built anew while the denylist serves.
+    pub open_index: OpenIndex,
 }
 
 /// A denylist that has caught up, and the threads that the caller is to run.
@@ -132,7 +139,7 @@ impl OpenError {
 /// # Errors
 /// [`OpenError`], naming file and offset where the journal is damaged.
 pub fn open(
-    sources: &Sources<'_>,
+    sources: &Sources,
     settings: Settings,
     clock: Clock,
     issuers: Issuers,
@@ -141,7 +148,8 @@ pub fn open(
     // Before the index, which would otherwise outlive a first start that is killed here, and tell of a lost journal.
     Journal::begin_if_new(&sources.disk, sources.journal)?;
     let index = mend::newest_generation(sources);
-    let mut fold = Fold::over(index, &settings);
+    let watch = Watch::new(Duration::from_millis(settings.index_timeout_ms));
+    let mut fold = Fold::over(index, settings.overlay_entries_max, watch.clone());
     let (journal, recovery) =
         Journal::open(sources.disk.clone(), sources.journal, &mut |raw, event| fold.take(raw, event))?;
     if let Some(last_recorded) = recovery.last_recorded {
@@ -157,10 +165,10 @@ pub fn open(
         Ok(folded) => (folded, false),
         Err(doubt) => {
             tracing::warn!(%doubt, "the index is not equal to the journal; it is rebuilt from it");
-            (mend::rebuild(sources, &journal, &settings, clock.forgettable())?, true)
+            (rebuild(sources, &journal, &settings, clock.forgettable(), &watch)?, true)
         }
     };
-    mend::remove_other_generations(sources.index_path, folded.index.path());
+    mend::remove_other_generations(&sources.index_path, folded.buckets.generation().index.path());
     let now = clock.now().earliest;
     let parts = Parts {
         settings,
@@ -169,7 +177,7 @@ pub fn open(
         keys: folded.keys,
         front: folded.front,
         buckets: folded.buckets,
-        index: folded.index,
+        index_rebuilt,
         lifetimes: folded.lifetimes,
         journal: journal.stats(now),
         metrics: metrics.clone(),
@@ -179,15 +187,36 @@ pub fn open(
     let (commands, waiting) = mpsc::channel();
     let (to_indexer, for_indexer) = mpsc::channel();
     let (want_refill, wanted) = mpsc::sync_channel(1);
-    let denylist = Denylist::new(state.clone(), commands);
+    let denylist = Denylist::new(state.clone(), commands.clone());
     Ok(Opened {
         writer: Writer::new(state.clone(), journal, waiting, to_indexer, want_refill, folded.usage),
-        indexer: Indexer::new(state.clone(), for_indexer),
+        indexer: Indexer::new(state.clone(), for_indexer, Rebuilder::new(state.clone(), sources, commands)),
         refiller: Refiller::new(denylist.clone(), state, wanted),
         denylist,
         recovery,
         replayed,
         index_rebuilt,
+    })
+}
+
+/// Builds a new generation of the index from a journal that has just been verified.
+fn rebuild(
+    sources: &Sources,
+    journal: &Journal,
+    settings: &Settings,
+    forgettable: NumericDate,
+    watch: &Watch,
+) -> Result<Folded, OpenError> {
+    let is_held = |bucket: BucketId| bucket.end() > forgettable;
+    let (_, path) = mend::next_generation(&sources.index_path, 0);
+    let built = mend::build(&sources.open_index, &path, journal.snapshot()?, settings, is_held, watch);
+    built.map_err(|error| match error {
+        BuildError::Journal(error) => OpenError::Journal(error),
+        BuildError::Doubt(Doubt::Index(error)) => OpenError::Index(error),
+        BuildError::Doubt(Doubt::Memory(unavailable)) => OpenError::Unavailable(unavailable),
+        BuildError::Doubt(Doubt::Unequal(_) | Doubt::Panicked | Doubt::Stuck | Doubt::Ending) => {
+            OpenError::Unproven { path }
+        }
     })
 }
 

@@ -36,6 +36,10 @@ impl Refiller {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            // What an index that failed still gives may be too little.
+            if self.state.index_failed() {
+                continue;
+            }
             let live = usize::try_from(self.state.buckets.records()).unwrap_or(usize::MAX);
             if self.state.take_forced_refill() || self.state.front.wants_refill(live) {
                 self.refill(live);
@@ -49,7 +53,8 @@ impl Refiller {
             tracing::error!(%error, "the filter cannot be refilled; checks get slower as it fills, and stay exact");
             return;
         }
-        match self.denylist.barrier().map_err(|_| Unavailable::NotReady).and_then(|()| self.scan()) {
+        let scanned = self.denylist.barrier().map_err(|_| Unavailable::NotReady).and_then(|()| self.scan());
+        match scanned {
             Ok(()) => {
                 self.state.front.finish_refill();
                 self.state.note_refill(began.elapsed());
@@ -62,15 +67,22 @@ impl Refiller {
         }
     }
 
-    /// Puts every key of every bucket into the new filter. Holds one bucket at a time, so that a purge waits little.
+    /// Puts every key of every bucket into the new filter, all on one generation of the index, which is good to the end.
     fn scan(&self) -> Result<(), Unavailable> {
-        let ids: Vec<BucketId> = self.state.buckets.all().iter().map(|bucket| bucket.id).collect();
+        let generation = self.state.buckets.generation();
+        self.state.reading(|| self.scan_buckets())?;
+        if generation.is_failed() { Err(Unavailable::Index) } else { Ok(()) }
+    }
+
+    /// Holds one bucket at a time, so that a purge waits little.
+    fn scan_buckets(&self) -> Result<(), Unavailable> {
+        let ids: Vec<BucketId> = self.state.buckets.all().buckets.iter().map(|bucket| bucket.id).collect();
         for id in ids {
             // Purged meanwhile: its entries have ended.
             let Some(bucket) = self.state.buckets.get(id) else { continue };
             // Overlay before tree: what is drained in between is then in the tree.
             self.fill(&bucket.overlay_keys()?)?;
-            let tree = bucket.tree(&self.state.index).map_err(|_| Unavailable::Index)?;
+            let tree = bucket.tree().map_err(|error| bucket.unreadable(&error))?;
             let mut chunk = Vec::with_capacity(CHUNK);
             let mut filled = Ok(());
             let scanned = tree.for_each_key(|key| {
@@ -80,7 +92,7 @@ impl Refiller {
                     chunk.clear();
                 }
             });
-            scanned.map_err(|_| Unavailable::Index)?;
+            scanned.map_err(|error| bucket.unreadable(&error))?;
             filled?;
             self.fill(&chunk)?;
         }

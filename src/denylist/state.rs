@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::bucket::Buckets;
@@ -13,7 +13,6 @@ use super::usage::ShareLimits;
 use super::writes::Writes;
 use crate::clock::{Clock, Now};
 use crate::event::{Change, Seq};
-use crate::index::Index;
 use crate::issuers::Issuers;
 use crate::journal;
 use crate::keys::Keys;
@@ -32,8 +31,11 @@ pub struct Settings {
     pub filter_on: bool,
     /// Entries that the index may be behind before writes wait for it.
     pub overlay_entries_max: usize,
-    /// How long the index may stand still at start before it is given up and built anew, milliseconds.
+    /// How long the index may stand still before it is given up and built anew, milliseconds.
     pub index_timeout_ms: u64,
+    /// How long the first pause between two tries to build a failed index anew is, milliseconds; each is twice as long as
+    /// the one before, up to sixty times this.
+    pub index_retry_ms: u64,
     /// Changes that may wait for the writer.
     pub waiting_writes_max: usize,
     /// Reads of the index at a time.
@@ -69,8 +71,10 @@ pub struct Status {
     pub purged_entries: u64,
     /// Whether writes are taken, and if not, why.
     pub writes: Result<(), WriteError>,
-    /// Whether the index takes entries in.
+    /// Whether the index has failed and is being built anew.
     pub index_failed: bool,
+    /// How often the index was built anew from the journal, the start included.
+    pub index_rebuilds: u64,
     /// Bytes of the index on disk, where it can say.
     pub index_bytes: u64,
     /// Journal figures after the last write.
@@ -97,14 +101,15 @@ pub(super) struct State {
     pub(super) keys: Keys,
     pub(super) front: FrontFilter,
     pub(super) buckets: Buckets,
-    pub(super) index: Index,
     pub(super) writes: Writes,
     pub(super) metrics: Metrics,
     /// What waits for the writer.
     pub(super) places: Places,
     lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
     journal: RwLock<journal::Stats>,
-    index_failed: AtomicBool,
+    /// Set when the denylist is to stop: a rebuild of the index is then given up.
+    pub(super) ending: Arc<AtomicBool>,
+    pub(super) index_rebuilds: AtomicU64,
     refill_forced: AtomicBool,
     /// By the boot clock; `i64::MIN` before the first.
     last_purge: AtomicI64,
@@ -124,7 +129,7 @@ pub(super) struct Parts {
     pub(super) keys: Keys,
     pub(super) front: FrontFilter,
     pub(super) buckets: Buckets,
-    pub(super) index: Index,
+    pub(super) index_rebuilt: bool,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) journal: journal::Stats,
     pub(super) metrics: Metrics,
@@ -140,12 +145,12 @@ impl State {
             keys: parts.keys,
             front: parts.front,
             buckets: parts.buckets,
-            index: parts.index,
             writes: Writes::default(),
             metrics: parts.metrics,
             lifetimes: RwLock::new(parts.lifetimes),
             journal: RwLock::new(parts.journal),
-            index_failed: AtomicBool::new(false),
+            ending: Arc::default(),
+            index_rebuilds: AtomicU64::new(parts.index_rebuilt.into()),
             refill_forced: AtomicBool::new(false),
             last_purge: AtomicI64::new(i64::MIN),
             purged_buckets: AtomicU64::new(0),
@@ -186,7 +191,7 @@ impl State {
     /// The verdict from overlay and index. Blocks on I/O.
     pub(super) fn read(&self, key: &Key) -> Result<Verdict, Unavailable> {
         self.maybes.fetch_add(1, Ordering::Relaxed);
-        let Some(found) = self.buckets.latest(key, self.settings.filter_on)? else {
+        let Some(found) = self.reading(|| self.buckets.latest(key, self.settings.filter_on))? else {
             self.false_positives.fetch_add(1, Ordering::Relaxed);
             return Ok(Verdict::Good);
         };
@@ -208,14 +213,6 @@ impl State {
     /// Longest lifetime seen in a verified token of `issuer`, seconds; 0 if none was longer than configured.
     pub(super) fn lifetime_of(&self, issuer: &Issuer<'static>) -> i64 {
         self.lifetimes.read().unwrap_or_else(PoisonError::into_inner).get(issuer).copied().unwrap_or(0)
-    }
-
-    pub(super) fn index_failed(&self) -> bool {
-        self.index_failed.load(Ordering::Acquire)
-    }
-
-    pub(super) fn fail_index(&self) {
-        self.index_failed.store(true, Ordering::Release);
     }
 
     pub(super) fn force_refill(&self) {
@@ -251,22 +248,23 @@ impl State {
         let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner).to_owned();
         let now = self.clock.now();
         let last_purge = self.last_purge.load(Ordering::Relaxed);
-        let buckets = self.buckets.all();
+        let list = self.buckets.all();
         Status {
             last_seq: journal.last_seq,
             records: self.buckets.records(),
             behind: self.buckets.behind(),
-            buckets: buckets.len(),
+            buckets: list.buckets.len(),
             now,
             last_purge_age_s: (last_purge != i64::MIN).then(|| self.clock.boot_s().saturating_sub(last_purge)),
             purged_buckets: self.purged_buckets.load(Ordering::Relaxed),
             purged_entries: self.purged_entries.load(Ordering::Relaxed),
             writes: self.writes.check(),
-            index_failed: self.index_failed(),
-            index_bytes: self.index.size_bytes().unwrap_or(0),
+            index_failed: list.generation.is_failed(),
+            index_rebuilds: self.index_rebuilds.load(Ordering::Relaxed),
+            index_bytes: list.generation.index.size_bytes().unwrap_or(0),
             journal,
             filter: self.front.load(),
-            bucket_filter_bytes: buckets.iter().map(|bucket| bucket.filter_bytes()).sum(),
+            bucket_filter_bytes: list.buckets.iter().map(|bucket| bucket.filter_bytes()).sum(),
             false_positives: self.false_positives.load(Ordering::Relaxed),
             surely_good: self.surely_good.load(Ordering::Relaxed),
             maybes: self.maybes.load(Ordering::Relaxed),

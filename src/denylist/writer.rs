@@ -2,6 +2,7 @@
 //!
 //! Promises 1 and 2 are kept here. The thread owns the journal; nothing else changes the state of the denylist.
 
+mod adopt;
 mod command;
 mod purge;
 
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+pub(super) use self::adopt::Adopted;
+use self::adopt::Since;
 pub(super) use self::command::{Ask, Command, Pending, Reply};
 use self::purge::Purge;
 use super::bucket::Bucket;
-use super::filter::BucketFilter;
 use super::group::Group;
 use super::indexer;
 use super::request::WriteError;
@@ -46,6 +48,8 @@ pub struct Writer {
     last_frame: Instant,
     last_recorded: NumericDate,
     purge: Option<Purge>,
+    /// While the index is being rebuilt.
+    since: Option<Since>,
 }
 
 impl Writer {
@@ -71,6 +75,7 @@ impl Writer {
             last_frame: Instant::now(),
             last_recorded,
             purge: None,
+            since: None,
         }
     }
 
@@ -90,6 +95,8 @@ impl Writer {
             match self.serve(command) {
                 Some(Command::Purge { reply }) => self.begin_purge(reply),
                 Some(Command::Barrier { reply }) => drop(reply.send(Ok(()))),
+                Some(Command::Snapshot { reply }) => drop(reply.send(self.snapshot())),
+                Some(Command::Adopt { list, reply }) => drop(reply.send(self.adopt(&list))),
                 Some(Command::Stop) => break,
                 Some(Command::Revoke(_) | Command::Record { .. }) | None => {}
             }
@@ -247,7 +254,7 @@ impl Writer {
             };
             self.usage.add(bucket.id, &event, pending.raw.len());
             self.state.metrics.revocations.by(event.origin.source).increment(1);
-            self.state.buckets.add_behind(1);
+            self.keep(bucket.id, key, pending.seq, &pending.raw);
             bucket.insert(key, pending.seq, pending.raw.clone())?;
             keys.push(key);
         }
@@ -264,10 +271,9 @@ impl Writer {
         // must be gone first.
         let withdrawn = self.purge.as_mut().filter(|purge| id.end() <= purge.forgettable);
         if let Some(drops) = withdrawn.and_then(|purge| purge.drops.take()) {
-            let _ = drops.blocking_recv();
+            self.wait_for(drops);
         }
-        let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
-        let bucket = Arc::new(Bucket::new(id, filter));
+        let bucket = Arc::new(Bucket::new(id, self.state.buckets.generation())?);
         self.state.buckets.publish(bucket.clone());
         Ok(bucket)
     }

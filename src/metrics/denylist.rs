@@ -154,6 +154,8 @@ pub struct StoreMetrics {
     pub journal_segments: Gauge,
     /// Bytes of the index's files.
     pub index_bytes: Gauge,
+    /// How often the index was rebuilt from the journal.
+    pub index_rebuilds: Counter,
     /// Seconds that one sync of the journal took.
     pub sync_duration: Histogram,
     /// Failures, by what was tried.
@@ -170,6 +172,11 @@ impl StoreMetrics {
             journal_bytes: gauge("revokd_store_journal_bytes", "Size of all journal segments"),
             journal_segments: gauge("revokd_store_journal_segments", "Journal segments"),
             index_bytes: gauge("revokd_store_index_bytes", "Size of the index's files"),
+            index_rebuilds: registrar.counter(
+                "revokd_index_rebuilds_total",
+                "Times that the index was rebuilt from the journal, at start or while running",
+                &[],
+            ),
             sync_duration: registrar.histogram(
                 "revokd_store_sync_duration_seconds",
                 "Time that one sync of the journal took",
@@ -195,7 +202,7 @@ pub struct StoreErrors {
     pub sync: Counter,
     /// Reading the index.
     pub read: Counter,
-    /// Taking events into the index.
+    /// Taking events into the index, or rebuilding it.
     pub index: Counter,
     /// Dropping buckets or segments.
     pub purge: Counter,

@@ -1,6 +1,8 @@
 //! The journal under churn: as small as what it must remember, without copying the same bytes again and again.
 
-use revokd::journal::{Group, Journal, Options, Stats};
+use std::ops::ControlFlow;
+
+use revokd::journal::{Group, Journal, JournalError, Options, Snapshot, Stats};
 
 use crate::journal_support::{Events, Fault, SMALL, START, SimDisk, event, group, open};
 
@@ -58,21 +60,13 @@ fn what_has_not_ended_is_kept_with_its_seq_in_order_and_byte_for_byte() {
     for n in 0..600 {
         journal.append(START, &mut group(n * 5 + 1..n * 5 + 6, START)).unwrap();
     }
-    let mut before = Events::new();
-    journal.replay(&mut |bytes, event| _ = before.insert(event.seq, bytes.to_vec())).unwrap();
+    let mut before = held(journal.snapshot().unwrap());
     assert_eq!(before.len(), 3_000);
     let later = START.plus(86_400);
     let steps = reclaim_all(&mut journal, later);
     assert!(steps > 2);
     before.retain(|seq, _| seq.is_multiple_of(10) || seq > &2_000);
-    let mut after = Events::new();
-    let mut last = 0;
-    let replayed = journal.replay(&mut |bytes, event| {
-        assert!(event.seq > last);
-        last = event.seq;
-        after.insert(event.seq, bytes.to_vec());
-    });
-    replayed.unwrap();
+    let after = held(journal.snapshot().unwrap());
     assert!(
         after.keys().filter(|seq| !seq.is_multiple_of(10)).count() < 900,
         "only the active segment keeps ended ones"
@@ -174,15 +168,62 @@ fn an_ended_event_is_kept_until_its_bucket_ends_as_in_the_index() {
     journal.append(START, &mut group).unwrap();
     journal.close(START).unwrap();
     let (mut journal, _, _) = open(&disk, SMALL).unwrap();
-    let held = |journal: &Journal| {
-        let mut seqs = Vec::new();
-        journal.replay(&mut |_, event| seqs.push(event.seq)).unwrap();
-        seqs
-    };
+    let held = |journal: &Journal| held(journal.snapshot().unwrap()).into_keys().collect::<Vec<_>>();
     reclaim_all(&mut journal, kept.ends_at.plus(1));
     assert_eq!(held(&journal), [1], "rewritten, and kept");
     reclaim_all(&mut journal, kept.kept_until().plus(-1));
     assert_eq!(held(&journal), [1]);
     reclaim_all(&mut journal, kept.kept_until());
     assert!(held(&journal).is_empty());
+}
+
+#[test]
+fn a_snapshot_ends_where_it_was_taken_and_outlives_what_is_dropped_and_rewritten() {
+    let disk = SimDisk::new();
+    let (mut journal, _, _) = open(&disk, SMALL).unwrap();
+    for n in 0..200 {
+        journal.append(START, &mut group(n * 5 + 1..n * 5 + 6, START)).unwrap();
+    }
+    let before = held(journal.snapshot().unwrap());
+    assert_eq!(before.len(), 1_000);
+    let (early, broken_off) = (journal.snapshot().unwrap(), journal.snapshot().unwrap());
+    for n in 200..400 {
+        journal.append(START, &mut group(n * 5 + 1..n * 5 + 6, START)).unwrap();
+    }
+    let segments = disk.segments();
+    assert!(reclaim_all(&mut journal, START.plus(86_400)) > 2);
+    assert!(disk.segments().iter().filter(|segment| segments.contains(segment)).count() < segments.len() / 2);
+    assert_eq!(held(early), before);
+    let mut seen = 0;
+    let one = &mut |_: &[u8], _: &revokd::event::Event<'_>| {
+        seen += 1;
+        ControlFlow::Break(())
+    };
+    broken_off.replay(one).unwrap();
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn a_snapshot_of_what_has_rotted_is_refused_by_name() {
+    let disk = SimDisk::new();
+    let (mut journal, _, _) = open(&disk, SMALL).unwrap();
+    journal.append(START, &mut group(1..50, START)).unwrap();
+    let segment = disk.segments().pop().unwrap();
+    let mut bytes = disk.bytes(&segment);
+    bytes[100] ^= 1;
+    disk.put(&segment, &bytes);
+    let rotten = journal.snapshot().unwrap().replay(&mut |_, _| ControlFlow::Continue(()));
+    assert!(matches!(rotten, Err(JournalError::Damaged { file, .. }) if file == segment));
+}
+
+/// What a snapshot hands over, which must be in order.
+fn held(snapshot: Snapshot) -> Events {
+    let mut events = Events::new();
+    let replayed = snapshot.replay(&mut |bytes, event| {
+        assert!(events.last_key_value().is_none_or(|(last, _)| *last < event.seq));
+        events.insert(event.seq, bytes.to_vec());
+        ControlFlow::Continue(())
+    });
+    replayed.unwrap();
+    events
 }

@@ -48,6 +48,8 @@ mod server_log;
 mod store_entries;
 mod store_faults;
 mod store_index;
+mod store_index_full;
+mod store_index_live;
 mod strace;
 mod support;
 mod telemetry;

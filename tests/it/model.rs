@@ -1,4 +1,5 @@
-//! Random histories against a plain map: revokes, extensions, checks, clock moves, purges, restarts, index losses.
+//! Random histories against a plain map: revokes, extensions, checks, clock moves, purges, restarts, losses and failures
+//! of the index.
 //!
 //! Each case is a list of steps; the seed of all is printed when one fails. `REVOKD_MODEL_CASES` sets how many run, and
 //! `REVOKD_MODEL_SEED` runs the same ones again.
@@ -8,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use revokd::clock::NumericDate;
-use revokd::denylist::Outcome;
+use revokd::denylist::{Outcome, WriteError};
+use revokd::revocation::{Unavailable, Verdict};
 
 use super::support::{LEEWAY_S, Mode, START, Store, mode};
 
@@ -28,6 +30,7 @@ enum Step {
     Settle,
     Restart { down_s: i64 },
     LoseIndex,
+    FailIndex,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -44,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Settle),
         1 => prop_oneof![0..10_i64, 0..10_000_i64].prop_map(|down_s| Step::Restart { down_s }),
         1 => Just(Step::LoseIndex),
+        1 => Just(Step::FailIndex),
     ]
 }
 
@@ -80,7 +84,7 @@ impl Model {
         let earliest = store.denylist().clock().now().earliest;
         let ends = self.ends.get(&id).copied();
         let expected = ends.is_some_and(|ends| earliest <= ends);
-        let revoked = store.is_revoked(&name(id));
+        let revoked = matches!(once_readable(|| store.try_check(&name(id))), Verdict::Revoked(_));
         if !(expected && self.forgotten.contains(&id)) {
             assert_eq!(revoked, expected, "id {id} at {earliest}, ends {ends:?}");
         }
@@ -114,6 +118,17 @@ fn name(id: usize) -> String {
     format!("token-{id}")
 }
 
+/// What `ask` gives once the index can be read; until then it must say that it cannot.
+fn once_readable<T, E: Into<WriteError>>(ask: impl Fn() -> Result<T, E>) -> T {
+    loop {
+        match ask().map_err(Into::into) {
+            Ok(given) => return given,
+            Err(error) => assert_eq!(error, WriteError::Unavailable(Unavailable::Index)),
+        }
+        std::thread::yield_now();
+    }
+}
+
 fn run(steps: &[Step]) {
     let mut store = Store::new();
     let mut model = Model::default();
@@ -121,14 +136,14 @@ fn run(steps: &[Step]) {
         match *step {
             Step::Revoke { id, lifetime_s } => {
                 let exp = store.denylist().clock().now().latest.plus(lifetime_s);
-                let outcome = store.revoke(&name(id), exp);
+                let outcome = once_readable(|| store.try_revoke(&name(id), exp));
                 model.revoked(&store, id, exp, &outcome);
             }
             Step::RevokeMany { first, lifetime_s } => {
                 let exp = store.denylist().clock().now().latest.plus(lifetime_s);
                 let ids: Vec<_> = (0..5).map(|n| (first + n / 2) % IDS).collect();
-                let requests = ids.iter().map(|id| super::support::request(&name(*id), exp)).collect();
-                let outcomes = store.try_revoke_all(requests).unwrap();
+                let requests = || ids.iter().map(|id| super::support::request(&name(*id), exp)).collect();
+                let outcomes = once_readable(|| store.try_revoke_all(requests()));
                 for (id, outcome) in ids.iter().zip(&outcomes) {
                     model.revoked(&store, *id, exp, outcome);
                 }
@@ -163,6 +178,8 @@ fn run(steps: &[Step]) {
                 store.start().unwrap();
                 model.forget(&store);
             }
+            // Found out by whoever comes next, and mended beside what comes after.
+            Step::FailIndex => _ = store.damage_index(),
         }
         model.look_at_clock(&store);
     }

@@ -9,7 +9,7 @@ use revokd::index::{Index, IndexError};
 use revokd::journal::JournalError;
 
 use super::journal_support::{Fault, SimDisk};
-use super::support::{LEEWAY_S, START, Store, request, settings};
+use super::support::{LEEWAY_S, START, Store, opener, request, settings};
 
 const HOUR: i64 = 3_600;
 const YEAR: i64 = 31_536_000;
@@ -115,9 +115,7 @@ fn damage_is_refused_by_name_and_its_loss_can_be_accepted() {
         }
         other => panic!("{:?}", other.map(drop)),
     }
-    let index_path = store.index_path();
-    let saved =
-        revokd::denylist::accept_loss(&store.sources(&index_path, &|path| Index::open(path, 16 << 20))).unwrap();
+    let saved = revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20)))).unwrap();
     assert!(saved.from_index > 0, "{saved:?}");
     store.start().unwrap();
     for n in 0..2_000 {
@@ -169,7 +167,7 @@ fn an_issuer_without_live_entries_is_no_reason_not_to_start_even_where_the_index
     store.stop();
     store.issuers = super::support::named_issuers(&["https://new.example"]);
     let opened = AtomicUsize::new(0);
-    let started = store.start_with(&|path| match opened.fetch_add(1, Ordering::SeqCst) {
+    let started = store.start_with(move |path| match opened.fetch_add(1, Ordering::SeqCst) {
         0 => Err(IndexError::Hanging { path: path.to_owned() }),
         _ => Index::open(path, 16 << 20),
     });
@@ -186,8 +184,7 @@ fn after_an_accepted_loss_the_clock_goes_on_from_the_last_time_recorded_anywhere
     store.stop();
     std::fs::write(store.journal_path().join("MANIFEST"), b"rot").unwrap();
     assert!(store.start().is_err());
-    let index_path = store.index_path();
-    revokd::denylist::accept_loss(&store.sources(&index_path, &|path| Index::open(path, 16 << 20))).unwrap();
+    revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20)))).unwrap();
     store.start().unwrap();
     let now = store.denylist().clock().now();
     assert!(!now.doubted && now.earliest == START.plus(4 * HOUR), "{now:?}");

@@ -1,6 +1,7 @@
 //! The index may be lost, damaged, hang, lag behind or belong to somebody else: no verdict changes.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use revokd::index::{Index, IndexError};
@@ -76,7 +77,7 @@ fn a_damaged_index_is_found_out_wherever_the_damage_lies() {
         let mut bytes = std::fs::read(&db).unwrap();
         bytes.iter_mut().skip(stride / 2).step_by(stride).for_each(|byte| *byte ^= 0x10);
         std::fs::write(&db, bytes).unwrap();
-        store.start_with(&watched).unwrap();
+        store.start_with(watched).unwrap();
         noticed += usize::from(store.rebuilt() || store.replayed() > 0);
         assert_all(&store, 0..400);
         store.stop();
@@ -98,10 +99,11 @@ fn an_index_that_hangs_is_left_behind_and_built_beside() {
     let mut store = Store::new();
     fill(&store, 0..100);
     store.stop();
-    let opened = AtomicUsize::new(0);
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = opened.clone();
     store
-        .start_with(&|path| {
-            if opened.fetch_add(1, Ordering::SeqCst) == 0 {
+        .start_with(move |path| {
+            if counted.fetch_add(1, Ordering::SeqCst) == 0 {
                 return Err(IndexError::Hanging { path: path.to_owned() });
             }
             Index::open(path, 16 << 20)
@@ -127,7 +129,7 @@ fn an_index_that_rots_between_opening_and_proving_is_built_beside() {
         store.stop();
         let opened = AtomicUsize::new(0);
         store
-            .start_with(&|path| {
+            .start_with(move |path| {
                 let index = Index::open(path, 16 << 20)?;
                 if opened.fetch_add(1, Ordering::SeqCst) == 0 {
                     let db = path.join("db");

@@ -5,21 +5,25 @@
 //! all of them (promises 4 and 6).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
 use revokd::denylist::{
-    self, Denylist, OpenError, Opened, Outcome, Priority, Proof, PurgeReport, RevokeRequest, Settings, ShareLimits,
-    Sources, WriteError,
+    self, Denylist, OpenError, OpenIndex, Opened, Outcome, Priority, Proof, PurgeReport, RevokeRequest, Settings,
+    ShareLimits, Sources, WriteError,
 };
 use revokd::event::Origin;
-use revokd::index::Index;
+use revokd::index::{Index, IndexError};
 use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::{self, Disk};
 use revokd::metrics::Metrics;
 use revokd::revocation::{Reason, Revocation, Unavailable, Verdict};
 use revokd::token::{Issuer, Jti, Key, Subject};
+
+mod index;
+
+pub use index::{open_index, opener};
 
 /// When every test begins.
 pub const START: NumericDate = NumericDate(1_800_000_000);
@@ -54,6 +58,7 @@ pub fn settings() -> Settings {
         filter_on: mode() != Mode::FilterOff,
         overlay_entries_max: 10_000,
         index_timeout_ms: 60_000,
+        index_retry_ms: 10,
         waiting_writes_max: 4_096,
         reads_max: 64,
         read_timeout_ms: 30_000,
@@ -75,6 +80,8 @@ pub struct Store {
     pub issuers: Issuers,
     /// In place of the real directory, for the journal.
     disk: Option<Arc<dyn Disk>>,
+    /// The generation of the index that was opened last.
+    index: Arc<Mutex<Option<Index>>>,
     running: Option<Running>,
     runtime: tokio::runtime::Runtime,
 }
@@ -101,8 +108,8 @@ impl Store {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let issuers = Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S);
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let mut store =
-            Self { dir, time: ManualTime::starting_at(START), settings, issuers, disk, running: None, runtime };
+        let (time, index) = (ManualTime::starting_at(START), Arc::default());
+        let mut store = Self { dir, time, settings, issuers, disk, index, running: None, runtime };
         store.start().unwrap();
         store
     }
@@ -121,23 +128,26 @@ impl Store {
 
     /// Opens what lies in the directory.
     pub fn start(&mut self) -> Result<(), OpenError> {
-        self.start_with(&|path| Index::open(path, 16 << 20))
+        self.start_with(|path| open_index(path, 16 << 20))
     }
 
     pub fn start_with(
         &mut self,
-        open_index: &(dyn Fn(&Path) -> Result<Index, revokd::index::IndexError> + Sync),
+        open_index: impl Fn(&Path) -> Result<Index, IndexError> + Send + Sync + 'static,
     ) -> Result<(), OpenError> {
         assert!(self.running.is_none(), "stop it first");
         let clock = Clock::manual(self.time.clone(), ClockSettings { step_max_s: 3_600, hold_s: 86_400 });
         let issuers = self.issuers.clone();
-        let Opened { denylist, writer, indexer, refiller, index_rebuilt, replayed, .. } = denylist::open(
-            &self.sources(&self.index_path(), open_index),
-            self.settings.clone(),
-            clock,
-            issuers,
-            &Metrics::new(),
-        )?;
+        let kept = self.index.clone();
+        let open_index = move |path: &Path| {
+            let index = open_index(path)?;
+            *kept.lock().unwrap() = Some(index.clone());
+            Ok(index)
+        };
+        let sources = self.sources(opener(open_index));
+        let opened = denylist::open(&sources, self.settings.clone(), clock, issuers, &Metrics::new());
+        let Opened { denylist, writer, indexer, refiller, index_rebuilt, replayed, .. } =
+            opened.inspect_err(|_| *self.index.lock().unwrap() = None)?;
         let threads = vec![
             std::thread::spawn(move || writer.run()),
             std::thread::spawn(move || indexer.run()),
@@ -147,15 +157,11 @@ impl Store {
         Ok(())
     }
 
-    pub fn sources<'a>(
-        &self,
-        index_path: &'a Path,
-        open_index: &'a (dyn Fn(&Path) -> Result<Index, revokd::index::IndexError> + Sync),
-    ) -> Sources<'a> {
+    pub fn sources(&self, open_index: OpenIndex) -> Sources {
         Sources {
             disk: self.disk.clone().unwrap_or_else(|| Arc::new(journal::StoreDir::open(self.path()).unwrap())),
             journal: journal::Options { create: !self.index_path().exists(), ..journal_options() },
-            index_path,
+            index_path: self.index_path(),
             open_index,
         }
     }
@@ -169,6 +175,8 @@ impl Store {
                 thread.join().unwrap();
             }
         }
+        // It can be opened once at a time.
+        *self.index.lock().unwrap() = None;
     }
 
     pub fn restart(&mut self) {

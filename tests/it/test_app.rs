@@ -23,7 +23,7 @@ use revokd::verifier::{Algorithm, IssuerSettings, KeySettings, Verifier};
 use serde_json::Value;
 
 pub(crate) use super::support::{LEEWAY_S, LIFETIME_MAX_S, START};
-use super::support::{Mode, journal_options, mode, settings};
+use super::support::{Mode, journal_options, mode, opener, settings};
 
 /// An issuer whose keys cannot be had.
 pub(crate) const AWAY: &str = "https://away";
@@ -159,8 +159,8 @@ fn open(
     let sources = Sources {
         disk: Arc::new(StoreDir::open(dir).unwrap()),
         journal: journal_options(),
-        index_path: &dir.join("index"),
-        open_index: &|path| Index::open(path, 16 << 20),
+        index_path: dir.join("index"),
+        open_index: opener(|path| Index::open(path, 16 << 20)),
     };
     let Opened { denylist, writer, indexer, refiller, .. } =
         denylist::open(&sources, settings, clock, issuers, metrics).unwrap();

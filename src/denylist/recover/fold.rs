@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::super::bucket::{Bucket, Buckets};
-use super::super::filter::BucketFilter;
-use super::super::state::{Settings, raise};
+use super::super::bucket::{Bucket, Buckets, List};
+use super::super::generation::Generation;
+use super::super::state::raise;
 use super::super::usage::Usage;
-use super::watch::{Progress, watched};
+use super::watch::{Progress, Watch};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
 use crate::index::{Digest, Index, IndexError};
@@ -29,7 +28,7 @@ pub(super) struct Expected {
 
 /// Why the index is doubted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Doubt {
+pub(in super::super) enum Doubt {
     #[error(transparent)]
     Index(#[from] IndexError),
     #[error("the bucket that ends at {0} differs")]
@@ -38,6 +37,8 @@ pub(super) enum Doubt {
     Panicked,
     #[error("the index's store does not go on")]
     Stuck,
+    #[error("the server is stopping")]
+    Ending,
     #[error(transparent)]
     Memory(#[from] Unavailable),
 }
@@ -47,36 +48,33 @@ pub(super) struct Fold {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
-    pub(super) buckets: Buckets,
     pub(super) expected: HashMap<BucketId, Expected>,
-    pub(super) index: Result<Index, Doubt>,
+    /// What the index lacks waits in its buckets.
+    pub(super) index: Result<Buckets, Doubt>,
     /// Events that the index had not taken in.
     pub(super) replayed: u64,
     overlay_entries_max: usize,
-    /// How long the index may stand still.
-    patience: Duration,
+    pub(super) watch: Watch,
     scratch: Vec<u8>,
 }
 
 impl Fold {
     /// Begins a fold beside `index`, of which it reads the marks.
-    pub(super) fn over(index: Result<Index, Doubt>, settings: &Settings) -> Self {
-        let patience = Duration::from_millis(settings.index_timeout_ms);
-        let begun = index.and_then(|index| watched(patience, move |progress| begin(index, progress)));
+    pub(super) fn over(index: Result<Index, Doubt>, overlay_entries_max: usize, watch: Watch) -> Self {
+        let begun = index.and_then(|index| watch.run(move |progress| begin(index, progress)));
         let (index, expected) = match begun {
-            Ok((index, expected)) => (Ok(index), expected),
+            Ok((index, expected)) => (Ok(Buckets::over(Generation::new(index))), expected),
             Err(doubt) => (Err(doubt), HashMap::new()),
         };
         Self {
             keys: Keys::default(),
             lifetimes: HashMap::new(),
             usage: Usage::default(),
-            buckets: Buckets::default(),
             expected,
             index,
             replayed: 0,
-            overlay_entries_max: settings.overlay_entries_max,
-            patience,
+            overlay_entries_max,
+            watch,
             scratch: Vec::with_capacity(512),
         }
     }
@@ -95,9 +93,7 @@ impl Fold {
         }
         let Some((key, bucket)) = event.entry() else { return };
         self.usage.add(bucket, event, raw.len());
-        if self.index.is_err() {
-            return;
-        }
+        let Ok(buckets) = &self.index else { return };
         let expected = self.expected.entry(bucket).or_default();
         expected.digest.add_event(&mut self.scratch, &key, event, raw);
         expected.records += 1;
@@ -105,8 +101,7 @@ impl Fold {
             return;
         }
         self.replayed += 1;
-        let inserted = self.bucket(bucket).and_then(|bucket| bucket.insert(key, event.seq, raw.into()));
-        self.buckets.add_behind(1);
+        let inserted = bucket_of(buckets, bucket).and_then(|bucket| bucket.insert(key, event.seq, raw.into()));
         if let Err(doubt) = inserted.map_err(Doubt::from).and_then(|()| self.catch_up()) {
             self.doubt(doubt);
         }
@@ -116,18 +111,13 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
-        for bucket in self.buckets.withdraw_ended(earliest) {
-            self.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
+        let Ok(buckets) = &self.index else { return };
+        for bucket in buckets.withdraw_ended(earliest) {
+            bucket.forget_overlay();
         }
         let ended: Vec<_> = self.expected.keys().copied().filter(|bucket| bucket.end() <= earliest).collect();
         self.expected.retain(|bucket, _| bucket.end() > earliest);
-        let dropped = self.on_index(|index, progress| {
-            for bucket in ended {
-                index.drop_tree(bucket)?;
-                progress.step();
-            }
-            Ok(())
-        });
+        let dropped = self.on_index(|list, progress| drop_trees(&list.generation, ended, progress));
         if let Err(doubt) = dropped {
             self.doubt(doubt);
         }
@@ -135,47 +125,57 @@ impl Fold {
 
     fn doubt(&mut self, doubt: Doubt) {
         // Nothing of the index is of use any more, and what waits for it would only fill the memory.
-        self.index = Err(doubt);
-        self.buckets = Buckets::default();
-        self.expected.clear();
-    }
-
-    fn bucket(&self, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
-        if let Some(bucket) = self.buckets.get(id) {
-            return Ok(bucket);
+        if let Ok(buckets) = std::mem::replace(&mut self.index, Err(doubt)) {
+            buckets.generation().give_up();
         }
-        let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
-        let bucket = Arc::new(Bucket::new(id, filter));
-        self.buckets.publish(bucket.clone());
-        Ok(bucket)
+        self.expected.clear();
     }
 
     /// Takes the overlays into the index once they are at their limit.
     fn catch_up(&self) -> Result<(), Doubt> {
-        if self.buckets.behind() < self.overlay_entries_max {
-            return Ok(());
+        match &self.index {
+            Ok(buckets) if buckets.behind() >= self.overlay_entries_max => self.on_index(drain),
+            _ => Ok(()),
         }
-        let buckets = self.buckets.all();
-        self.on_index(move |index, progress| {
-            for bucket in buckets.iter() {
-                bucket.drain(index)?;
-                progress.step();
-            }
-            Ok(())
-        })?;
-        self.buckets.sub_behind(self.buckets.behind());
-        Ok(())
     }
 
     /// Does `work` on the index, watched, unless it is in doubt already.
-    fn on_index(
-        &self,
-        work: impl FnOnce(&Index, &Progress) -> Result<(), Doubt> + Send + 'static,
-    ) -> Result<(), Doubt> {
-        let Ok(index) = self.index.as_ref() else { return Ok(()) };
-        let index = index.clone();
-        watched(self.patience, move |progress| work(&index, progress))
+    fn on_index(&self, work: impl FnOnce(&List, &Progress) -> Result<(), Doubt> + Send + 'static) -> Result<(), Doubt> {
+        let Ok(buckets) = &self.index else { return Ok(()) };
+        let list = buckets.all();
+        self.watch.run(move |progress| work(&list, progress))
     }
+}
+
+fn bucket_of(buckets: &Buckets, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
+    if let Some(bucket) = buckets.get(id) {
+        return Ok(bucket);
+    }
+    let bucket = Arc::new(Bucket::new(id, buckets.generation())?);
+    buckets.publish(bucket.clone());
+    Ok(bucket)
+}
+
+/// Takes all that waits in the overlays into the index, unless that fails meanwhile.
+pub(in super::super) fn drain(list: &List, progress: &Progress) -> Result<(), Doubt> {
+    for bucket in list.buckets.iter().take_while(|_| !list.generation.is_failed()) {
+        bucket.drain()?;
+        progress.step();
+    }
+    Ok(())
+}
+
+/// Drops the trees of these buckets.
+pub(in super::super) fn drop_trees(
+    generation: &Generation,
+    buckets: impl IntoIterator<Item = BucketId>,
+    progress: &Progress,
+) -> Result<(), Doubt> {
+    for bucket in buckets {
+        generation.index.drop_tree(bucket)?;
+        progress.step();
+    }
+    Ok(())
 }
 
 /// Reads how far each tree says it is.

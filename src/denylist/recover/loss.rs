@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 
 use super::mend::newest_generation;
-use super::watch::{PATIENCE, watched};
+use super::watch::{PATIENCE, Watch};
 use super::{OpenError, Sources};
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};
@@ -26,7 +26,7 @@ pub struct Salvaged {
 ///
 /// # Errors
 /// [`OpenError`] where the new journal cannot be written; the old one is then still in place.
-pub fn accept_loss(sources: &Sources<'_>) -> Result<Salvaged, OpenError> {
+pub fn accept_loss(sources: &Sources) -> Result<Salvaged, OpenError> {
     let mut events: BTreeMap<Seq, Box<[u8]>> = BTreeMap::new();
     let skipped = journal::salvage(&*sources.disk, &mut |raw, event| {
         events.insert(event.seq, raw.into());
@@ -35,7 +35,7 @@ pub fn accept_loss(sources: &Sources<'_>) -> Result<Salvaged, OpenError> {
     // Without an index there is nothing more to save; a damaged one gives what it still can.
     let (found, records) = mpsc::channel::<Box<[u8]>>();
     let read = newest_generation(sources).and_then(|index| {
-        watched(PATIENCE, move |progress| {
+        Watch::new(PATIENCE).run(move |progress| {
             for bucket in index.buckets() {
                 let Ok(tree) = index.tree(bucket) else { continue };
                 // What comes behind an error cannot be read; the next bucket may be.

@@ -1,42 +1,61 @@
 //! Proving the index equal to the journal, and building a new generation where it is not.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use super::super::bucket::{Bucket, Buckets};
 use super::super::filter::{BucketFilter, FrontFilter};
 use super::super::state::Settings;
 use super::super::usage::Usage;
-use super::fold::{Doubt, Fold};
-use super::watch::{Progress, watched};
-use super::{OpenError, Sources};
-use crate::clock::NumericDate;
+use super::fold::{Doubt, Fold, drain, drop_trees};
+use super::watch::{Progress, Watch};
+use super::{OpenIndex, Sources};
 use crate::event::Seq;
 use crate::index::{Digest, Index};
-use crate::journal::Journal;
+use crate::journal::{JournalError, Snapshot};
 use crate::keys::Keys;
-use crate::revocation::Unavailable;
+use crate::revocation::{BucketId, Unavailable};
 use crate::token::{Issuer, Key};
 
 /// Keys that go into the front filter at a time.
 const CHUNK: usize = 1_024;
 
 /// A fold whose index is proven and whose filters are full.
-pub(super) struct Folded {
+pub(in super::super) struct Folded {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
-    pub(super) buckets: Buckets,
+    pub(in super::super) buckets: Buckets,
+    /// Only at start: a server that runs has one.
     pub(super) front: FrontFilter,
-    pub(super) index: Index,
+}
+
+/// Why a new generation of the index cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub(in super::super) enum BuildError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Doubt(#[from] Doubt),
 }
 
 /// Opens the newest generation of the index, or makes the first.
-pub(super) fn newest_generation(sources: &Sources<'_>) -> Result<Index, Doubt> {
-    let newest = generations(sources.index_path).into_iter().max().unwrap_or(1);
+pub(super) fn newest_generation(sources: &Sources) -> Result<Index, Doubt> {
+    let newest = newest(&sources.index_path).unwrap_or(1);
     Ok((sources.open_index)(&sources.index_path.join(newest.to_string()))?)
+}
+
+/// The number of the newest generation in `path`.
+fn newest(path: &Path) -> Option<u64> {
+    generations(path).into_iter().max()
+}
+
+/// The directory of the generation behind the newest and behind `last`, which may be gone.
+pub(in super::super) fn next_generation(path: &Path, last: u64) -> (u64, PathBuf) {
+    let next = newest(path).unwrap_or(0).max(last) + 1;
+    (next, path.join(next.to_string()))
 }
 
 /// The numbers of the generations in `path`.
@@ -46,7 +65,7 @@ fn generations(path: &Path) -> Vec<u64> {
 }
 
 /// Removes every generation but `keep`: it has been proven, the others are of no use.
-pub(super) fn remove_other_generations(path: &Path, keep: &Path) {
+pub(in super::super) fn remove_other_generations(path: &Path, keep: &Path) {
     for generation in generations(path) {
         let other = path.join(generation.to_string());
         if other != keep
@@ -59,45 +78,48 @@ pub(super) fn remove_other_generations(path: &Path, keep: &Path) {
 
 /// Holds the index against the fold, and fills the filters on the way.
 pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
-    let patience = Duration::from_millis(settings.index_timeout_ms);
     let settings = settings.clone();
-    watched(patience, move |progress| prove_all(fold, &settings, progress))
+    fold.watch.clone().run(move |progress| prove_all(fold, &settings, progress))
 }
 
 fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Folded, Doubt> {
-    let Fold { keys, lifetimes, usage, buckets, mut expected, index, .. } = fold;
-    let index = index?;
-    for bucket in buckets.all().iter() {
-        buckets.sub_behind(bucket.drain(&index)?);
-        progress.step();
-    }
+    let Fold { keys, lifetimes, usage, mut expected, index, watch, .. } = fold;
+    let list = index?.all();
+    let generation = &list.generation;
+    drain(&list, progress)?;
     // A tree without a single event in the journal: its entries ended before the journal forgot them.
-    for (bucket, _) in expected.extract_if(|_, expected| expected.records == 0) {
-        index.drop_tree(bucket)?;
-        progress.step();
-    }
+    drop_trees(
+        generation,
+        expected.extract_if(|_, expected| expected.records == 0).map(|(bucket, _)| bucket),
+        progress,
+    )?;
     let records = expected.values().map(|expected| expected.records).sum::<u64>();
-    let live = usize::try_from(records).unwrap_or(usize::MAX);
-    let front =
-        FrontFilter::new(live, settings.false_positive_rate, settings.capacity_min).map_err(|_| Unavailable::Index)?;
-    let published = Buckets::default();
+    // Beside a server, whose own front filter holds every key: then this one is thrown away.
+    let planned = if watch.is_beside_a_server() { (0, 1) } else { (records, settings.capacity_min) };
+    let live = usize::try_from(planned.0).unwrap_or(usize::MAX);
+    let front = FrontFilter::new(live, settings.false_positive_rate, planned.1).map_err(|_| Unavailable::Index)?;
+    let published = Buckets::over(generation.clone());
     for id in expected.keys() {
-        let bucket = Bucket::new(*id, BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?);
-        published.publish(bucket.into());
+        published.publish(Arc::new(Bucket::new(*id, generation.clone())?));
     }
-    let work = Mutex::new(published.all().iter().cloned().collect::<Vec<_>>());
+    let work = Mutex::new(published.all().buckets.clone());
     let prover = || -> Result<(), Doubt> {
         loop {
             let next = work.lock().map_err(|_| Unavailable::Poisoned)?.pop();
             let Some(bucket) = next else { return Ok(()) };
+            if watch.is_ending() {
+                return Err(Doubt::Ending);
+            }
             let expected = expected.get(&bucket.id).copied().unwrap_or_default();
-            let digest = prove_bucket(&bucket, &index, &front, expected.records, progress)?;
+            let digest = prove_bucket(&bucket, &front, expected.records, progress)?;
             if digest != expected.digest {
                 return Err(Doubt::Unequal(bucket.id.end()));
             }
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A server that runs needs the others.
+    let cores = if watch.is_beside_a_server() { 1 } else { cores };
     std::thread::scope(|scope| {
         let provers: Vec<_> = (1..cores).map(|_| scope.spawn(prover)).collect();
         let own = prover();
@@ -106,21 +128,15 @@ fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Fol
             .map(|prover| prover.join().unwrap_or(Err(Doubt::Memory(Unavailable::Poisoned))))
             .fold(own, Result::and)
     })?;
-    Ok(Folded { keys, lifetimes, usage, buckets: published, front, index })
+    Ok(Folded { keys, lifetimes, usage, buckets: published, front })
 }
 
-fn prove_bucket(
-    bucket: &Bucket,
-    index: &Index,
-    front: &FrontFilter,
-    records: u64,
-    progress: &Progress,
-) -> Result<Digest, Doubt> {
+fn prove_bucket(bucket: &Bucket, front: &FrontFilter, records: u64, progress: &Progress) -> Result<Digest, Doubt> {
     let planned = usize::try_from(records).unwrap_or(usize::MAX);
     let mut filter = BucketFilter::planned_for(planned).map_err(|_| Unavailable::Index)?;
     let mut chunk: Vec<Key> = Vec::with_capacity(CHUNK);
     let mut filled = Ok(());
-    let digest = bucket.tree(index)?.scan(Seq::MAX, |key| {
+    let digest = bucket.tree()?.scan(Seq::MAX, |key| {
         filled = filled.and(filter.insert(key).map_err(|_| Unavailable::Index));
         chunk.push(*key);
         if chunk.len() == CHUNK {
@@ -136,22 +152,27 @@ fn prove_bucket(
     Ok(digest)
 }
 
-/// Builds a new generation of the index from the journal, and proves it.
-pub(super) fn rebuild(
-    sources: &Sources<'_>,
-    journal: &Journal,
+/// Builds a new generation of the index in `path` from that part of `history` that belongs to a bucket which `is_held`, and
+/// proves it.
+pub(in super::super) fn build(
+    open_index: &OpenIndex,
+    path: &Path,
+    history: Snapshot,
     settings: &Settings,
-    forgettable: NumericDate,
-) -> Result<Folded, OpenError> {
-    let next = generations(sources.index_path).into_iter().max().map_or(1, |newest| newest + 1);
-    let path = sources.index_path.join(next.to_string());
-    let index = (sources.open_index)(&path)?;
-    let mut fold = Fold::over(Ok(index), settings);
-    journal.replay(&mut |raw, event| fold.take(raw, event))?;
-    fold.forget_ended(forgettable);
-    prove(fold, settings).map_err(|doubt| match doubt {
-        Doubt::Index(error) => OpenError::Index(error),
-        Doubt::Memory(unavailable) => OpenError::Unavailable(unavailable),
-        Doubt::Unequal(_) | Doubt::Panicked | Doubt::Stuck => OpenError::Unproven { path },
-    })
+    is_held: impl Fn(BucketId) -> bool,
+    watch: &Watch,
+) -> Result<Folded, BuildError> {
+    let (open_index, path) = (open_index.clone(), path.to_owned());
+    let index = watch.run(move |_| Ok(open_index(&path)?));
+    let mut fold = Fold::over(index, settings.overlay_entries_max, watch.clone());
+    history.replay(&mut |raw, event| {
+        if is_held(BucketId(event.kept_until())) {
+            fold.take(raw, event);
+        }
+        if fold.index.is_err() || watch.is_ending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if watch.is_ending() {
+        return Err(Doubt::Ending.into());
+    }
+    Ok(prove(fold, settings)?)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fold::Doubt;
 use super::mend::newest_generation;
-use super::watch::{PATIENCE, Progress, watched};
+use super::watch::{PATIENCE, Progress, Watch};
 use super::{OpenError, Sources};
 use crate::event::Seq;
 use crate::index::{Digest, Index, IndexError};
@@ -27,15 +27,12 @@ pub enum IndexState {
 ///
 /// # Errors
 /// [`OpenError`] where the journal is damaged; an index that differs is no error, since it mends itself.
-pub fn verify(
-    sources: &Sources<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(VerifyReport, IndexState), OpenError> {
+pub fn verify(sources: &Sources, progress: &mut dyn FnMut(u64, u64)) -> Result<(VerifyReport, IndexState), OpenError> {
     // Opening makes what is not there, and an index without a journal would keep the first start from being one.
     let index = sources.index_path.exists().then(|| newest_generation(sources));
     let read_only = matches!(&index, Some(Err(Doubt::Index(error))) if error.is_read_only());
     let index = index.and_then(|index| {
-        let marks = index.and_then(|index| watched(PATIENCE, move |_| Ok((marks(&index)?, index))));
+        let marks = index.and_then(|index| Watch::new(PATIENCE).run(move |_| Ok((marks(&index)?, index))));
         marks.ok()
     });
     let mut expected: HashMap<BucketId, Digest> = HashMap::new();
@@ -56,7 +53,9 @@ pub fn verify(
         return Err(OpenError::OlderJournal { index_seq: *ahead, journal_seq: report.last_seq });
     }
     let state = match index {
-        Some((marks, index)) => watched(PATIENCE, move |progress| Ok(state(&index, &marks, &expected, progress)?)),
+        Some((marks, index)) => {
+            Watch::new(PATIENCE).run(move |progress| Ok(state(&index, &marks, &expected, progress)?))
+        }
         None if read_only => Ok(IndexState::Unread),
         None => Ok(IndexState::Differs),
     };

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::super::bucket::List;
 use super::super::places::Place;
 use super::super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use super::adopt::Adopted;
 use crate::clock::NumericDate;
 use crate::event::{Change, Origin, Seq};
+use crate::journal::{JournalError, Snapshot};
+use crate::revocation::Unavailable;
 
 /// What the writer is asked.
 pub(in super::super) enum Command {
@@ -19,6 +23,10 @@ pub(in super::super) enum Command {
     Purge { reply: Reply<PurgeReport> },
     /// Answer once everything asked before has been done (`filter.rs`: the refill's barrier).
     Barrier { reply: Reply<()> },
+    /// Give out the journal as it is, and keep what comes after it (`rebuild.rs`).
+    Snapshot { reply: oneshot::Sender<Result<Snapshot, JournalError>> },
+    /// Put a new generation of the index, built from the last snapshot, in place of the one that failed.
+    Adopt { list: Arc<List>, reply: oneshot::Sender<Result<Adopted, Unavailable>> },
     /// Close the journal and end.
     Stop,
 }

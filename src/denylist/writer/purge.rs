@@ -1,7 +1,7 @@
 //! The writer's purge: withdraws ended buckets at once, and reclaims the journal in short steps between groups.
 
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -44,6 +44,18 @@ impl Writer {
         self.purge = Some(Purge { report, replies, drops, forgettable, began });
     }
 
+    /// Whether trees are still to be dropped. Those of an index that failed go with all of it, and the indexer may be
+    /// waiting for the writer to adopt another one: then nothing is waited for.
+    fn are_pending(&self, drops: &mut oneshot::Receiver<()>) -> bool {
+        !self.state.index_failed() && matches!(drops.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+
+    pub(super) fn wait_for(&self, mut drops: oneshot::Receiver<()>) {
+        while self.are_pending(&mut drops) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// One short step of the purge under way: a segment dropped or part of one rewritten. Answers when all is done.
     pub(super) fn purge_step(&mut self) {
         let Some(mut purge) = self.purge.take() else { return };
@@ -69,9 +81,7 @@ impl Writer {
                 Some(WriteError::Refused)
             }
         };
-        if let Some(drops) = &mut purge.drops
-            && matches!(drops.try_recv(), Err(oneshot::error::TryRecvError::Empty))
-        {
+        if purge.drops.as_mut().is_some_and(|drops| self.are_pending(drops)) {
             self.purge = Some(purge);
             return;
         }
