@@ -133,11 +133,8 @@ impl Rebuilder {
 
     /// Removes what came to nothing; but a server that stops leaves it to its next start, which goes on with it.
     fn remove(&self, path: &std::path::Path) {
-        if !self.is_ending()
-            && let Err(error) = std::fs::remove_dir_all(path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, path = %path.display(), "an index that came to nothing could not be removed");
+        if !self.is_ending() {
+            mend::remove_generation(path);
         }
     }
 

@@ -87,7 +87,9 @@ pub enum OpenError {
         journal_seq: u64,
     },
     /// Even a new generation of the index does not hold what the journal says.
-    #[error("the index cannot be built")]
+    #[error(
+        "the index cannot be built from the journal; where its disk is full, make room for about four times the journal"
+    )]
     Index(#[from] IndexError),
     /// A new generation of the index was built and does not prove equal to the journal.
     #[error("a new index in {path} does not prove equal to the journal; the disk or the memory is failing")]
@@ -209,7 +211,11 @@ fn rebuild(
 ) -> Result<Folded, OpenError> {
     let is_held = |bucket: BucketId| bucket.end() > forgettable;
     let (_, path) = mend::next_generation(&sources.index_path, 0);
+    // The journal is whole, so nothing of them is needed, and the disk may have no room for both.
+    mend::remove_other_generations(&sources.index_path, &path);
     let built = mend::build(&sources.open_index, &path, journal.snapshot()?, settings, is_held, watch);
+    // Nor is a part of the new one: a supervisor that tries again and again would fill the disk with them.
+    let built = built.inspect_err(|_| mend::remove_generation(&path));
     built.map_err(|error| match error {
         BuildError::Journal(error) => OpenError::Journal(error),
         BuildError::Doubt(Doubt::Index(error)) => OpenError::Index(error),

@@ -119,6 +119,24 @@ fn an_index_that_hangs_is_left_behind_and_built_beside() {
 }
 
 #[test]
+fn an_index_that_cannot_be_built_leaves_nothing_behind() {
+    let mut store = Store::new();
+    fill(&store, 0..100);
+    store.stop();
+    for _ in 0..3 {
+        let full = |path: &Path| {
+            std::fs::create_dir_all(path).unwrap();
+            std::fs::write(path.join("db"), "half an index").unwrap();
+            Err(IndexError::Hanging { path: path.to_owned() })
+        };
+        assert!(store.start_with(full).is_err());
+        assert_eq!(std::fs::read_dir(store.index_path()).unwrap().count(), 0, "each try would take more of the disk");
+    }
+    store.start().unwrap();
+    assert_all(&store, 0..100);
+}
+
+#[test]
 fn an_index_that_rots_between_opening_and_proving_is_built_beside() {
     for rot in [0x00, 0xFF, 0x5A] {
         let mut store = Store::new();

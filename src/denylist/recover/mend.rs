@@ -64,15 +64,22 @@ fn generations(path: &Path) -> Vec<u64> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Removes every generation but `keep`: it has been proven, the others are of no use.
+/// Removes every generation but `keep`: what they hold is in the journal too.
 pub(in super::super) fn remove_other_generations(path: &Path, keep: &Path) {
     for generation in generations(path) {
         let other = path.join(generation.to_string());
-        if other != keep
-            && let Err(error) = std::fs::remove_dir_all(&other)
-        {
-            tracing::warn!(%error, generation, "an old generation of the index could not be removed");
+        if other != keep {
+            remove_generation(&other);
         }
+    }
+}
+
+/// Removes a generation that is of no use.
+pub(in super::super) fn remove_generation(path: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, path = %path.display(), "an index that is of no use could not be removed");
     }
 }
 
