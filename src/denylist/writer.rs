@@ -20,7 +20,7 @@ use super::request::WriteError;
 use super::state::State;
 use super::usage::Usage;
 use crate::clock::NumericDate;
-use crate::event::Event;
+use crate::event::{Change, Event};
 use crate::journal::{self, AppendError, Journal};
 use crate::revocation::{BucketId, Unavailable};
 
@@ -91,7 +91,8 @@ impl Writer {
                 Some(Command::Purge { reply }) => self.begin_purge(reply),
                 Some(Command::Barrier { reply }) => drop(reply.send(Ok(()))),
                 Some(Command::Stop) => break,
-                Some(Command::Revoke(_) | Command::Record { .. }) | None => {}
+                Some(Command::Revoke(_) | Command::LogOut(_) | Command::Restore(_) | Command::Record { .. }) | None => {
+                }
             }
             self.purge_step();
             // Commands that change nothing must not keep the last frame open.
@@ -133,6 +134,8 @@ impl Writer {
         while let Some(command) = next {
             match command {
                 Command::Revoke(ask) => group.revoke(ask),
+                Command::LogOut(ask) => group.log_out(*ask),
+                Command::Restore(ask) => group.restore(*ask),
                 Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
                 command => {
                     other = Some(command);
@@ -234,9 +237,10 @@ impl Writer {
         }
     }
 
-    /// Makes durable events visible: overlay and bucket filter, then every front filter of the set.
+    /// Makes durable events visible: overlay and bucket filter, then every front filter of the set, then the cutoffs.
     fn publish(&mut self, events: &[Pending]) -> Result<(), Unavailable> {
         let mut keys = Vec::with_capacity(events.len());
+        let mut cutoffs = Vec::new();
         for pending in events {
             let event = Event::decode(&pending.raw).map_err(|_| Unavailable::Index)?;
             self.state.apply(&event.change);
@@ -246,12 +250,16 @@ impl Writer {
                 None => self.new_bucket(bucket)?,
             };
             self.usage.add(bucket.id, &event, pending.raw.len());
-            self.state.metrics.revocations.by(event.origin.source).increment(1);
+            self.state.metrics.revocations.count(&event);
             self.state.buckets.add_behind(1);
             bucket.insert(key, pending.seq, pending.raw.clone())?;
             keys.push(key);
+            if matches!(event.change, Change::Cutoff(_) | Change::CutoffRestored { .. }) {
+                cutoffs.push((event, pending.raw.clone()));
+            }
         }
         self.state.front.insert(&keys).map_err(|_| Unavailable::Poisoned)?;
+        self.state.cutoffs.apply(&cutoffs)?;
         // Asked once however many groups come: the commands of a busy second would hold up a purge or the end for many.
         if !keys.is_empty() && self.state.buckets.ask_drain() {
             let _ = self.indexer.send(indexer::Command::Drain);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::bucket::{Bucket, Buckets};
+use super::super::cutoffs::Register;
 use super::super::filter::BucketFilter;
 use super::super::state::{Settings, raise};
 use super::super::usage::Usage;
@@ -47,6 +48,7 @@ pub(super) struct Fold {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
+    pub(super) cutoffs: Register,
     pub(super) buckets: Buckets,
     pub(super) expected: HashMap<BucketId, Expected>,
     pub(super) index: Result<Index, Doubt>,
@@ -71,6 +73,7 @@ impl Fold {
             keys: Keys::default(),
             lifetimes: HashMap::new(),
             usage: Usage::default(),
+            cutoffs: Register::default(),
             buckets: Buckets::default(),
             expected,
             index,
@@ -95,6 +98,9 @@ impl Fold {
         }
         let Some((key, bucket)) = event.entry() else { return };
         self.usage.add(bucket, event, raw.len());
+        if matches!(event.change, Change::Cutoff(_) | Change::CutoffRestored { .. }) {
+            let _changed = self.cutoffs.apply(event, &raw.into());
+        }
         if self.index.is_err() {
             return;
         }
@@ -116,6 +122,7 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
+        let _changed = self.cutoffs.forget_ended(earliest);
         for bucket in self.buckets.withdraw_ended(earliest) {
             self.buckets.sub_behind(bucket.overlay_keys().map_or(0, |keys| keys.len()));
         }

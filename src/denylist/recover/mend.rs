@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::super::bucket::{Bucket, Buckets};
+use super::super::cutoffs::Register;
 use super::super::filter::{BucketFilter, FrontFilter};
 use super::super::state::Settings;
 use super::super::usage::Usage;
@@ -28,6 +29,7 @@ pub(super) struct Folded {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
+    pub(super) cutoffs: Register,
     pub(super) buckets: Buckets,
     pub(super) front: FrontFilter,
     pub(super) index: Index,
@@ -65,7 +67,7 @@ pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
 }
 
 fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Folded, Doubt> {
-    let Fold { keys, lifetimes, usage, buckets, mut expected, index, .. } = fold;
+    let Fold { keys, lifetimes, usage, cutoffs, buckets, mut expected, index, .. } = fold;
     let index = index?;
     for bucket in buckets.all().iter() {
         buckets.sub_behind(bucket.drain(&index)?);
@@ -106,7 +108,7 @@ fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Fol
             .map(|prover| prover.join().unwrap_or(Err(Doubt::Memory(Unavailable::Poisoned))))
             .fold(own, Result::and)
     })?;
-    Ok(Folded { keys, lifetimes, usage, buckets: published, front, index })
+    Ok(Folded { keys, lifetimes, usage, cutoffs, buckets: published, front, index })
 }
 
 fn prove_bucket(

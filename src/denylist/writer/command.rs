@@ -5,14 +5,20 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::super::places::Place;
-use super::super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use super::super::request::{
+    LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest, RevokeRequest, WriteError,
+};
 use crate::clock::NumericDate;
 use crate::event::{Change, Origin, Seq};
 
 /// What the writer is asked.
 pub(in super::super) enum Command {
     /// Revoke tokens.
-    Revoke(Ask),
+    Revoke(Ask<Vec<RevokeRequest>, Vec<Outcome>>),
+    /// Cut tokens off.
+    LogOut(Box<Ask<LogOutRequest, LogOutOutcome>>),
+    /// Take an entry back.
+    Restore(Box<Ask<RestoreRequest, RestoreOutcome>>),
     /// Journal a change that is no entry (an API key).
     Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
     /// Drop what has ended.
@@ -28,6 +34,8 @@ impl Command {
     pub(super) fn refuse(self, error: WriteError) -> Option<Self> {
         match self {
             Self::Revoke(ask) => drop(ask.reply.send(Err(error))),
+            Self::LogOut(ask) => drop(ask.reply.send(Err(error))),
+            Self::Restore(ask) => drop(ask.reply.send(Err(error))),
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
             other => return Some(other),
         }
@@ -35,13 +43,13 @@ impl Command {
     }
 }
 
-/// One call of [`super::Denylist::revoke`].
-pub(in super::super) struct Ask {
-    pub(in super::super) requests: Vec<RevokeRequest>,
+/// One call that asks for `W` and is answered with `A`.
+pub(in super::super) struct Ask<W, A> {
+    pub(in super::super) what: W,
     pub(in super::super) origin: Origin<'static>,
     pub(in super::super) admin: bool,
     pub(in super::super) place: Place,
-    pub(in super::super) reply: Reply<Vec<Outcome>>,
+    pub(in super::super) reply: Reply<A>,
 }
 
 /// Where an answer goes; a caller that no longer waits is no error.
