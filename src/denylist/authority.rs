@@ -1,6 +1,6 @@
 //! What admins and providers ask of the core: log out, foresee whom that hits, take back.
 
-use super::group::plan;
+use super::group::{VERIFIED_LIFETIME_MAX_S, plan};
 use super::listing;
 use super::request::{CutoffSpan, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError};
 use super::seen::{SeenChecks, SeenRun};
@@ -8,7 +8,7 @@ use super::writer::{Ask, Command};
 use super::{Denylist, Listed, Priority};
 use crate::event::Origin;
 use crate::revocation::{TokenClaims, Unavailable};
-use crate::token::Key;
+use crate::token::{Issuer, Key};
 
 /// What a force-logout would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,18 @@ impl Denylist {
     pub async fn standing(&self, targets: Vec<Key>, limit: usize) -> Result<(Vec<Listed>, bool), Unavailable> {
         let state = self.state.clone();
         self.reads.run(Priority::Admin, move || listing::standing(&state, &targets, limit)).await
+    }
+
+    /// Notes that a check has seen a verified token that lives for `lifetime_s`: its issuer's cutoffs are then kept as long
+    /// (promise 5), as when such a token is revoked. Waits for nothing; costs a look-up where the lifetime is long.
+    pub fn note_lifetime(&self, issuer: &Issuer<'static>, lifetime_s: i64) {
+        let limits = self.state.issuers.limits_of(issuer);
+        let is_longer = limits.is_ok_and(|limits| lifetime_s > limits.lifetime_max_s)
+            && (self.state.lifetime_of(issuer) + 1..=VERIFIED_LIFETIME_MAX_S).contains(&lifetime_s);
+        if is_longer && self.state.seen.may_tell(self.state.clock.boot_s()) {
+            // A writer that is gone has ended, and the server with it.
+            let _ = self.commands.send(Command::Saw { issuer: issuer.clone(), lifetime_s });
+        }
     }
 
     /// Adds equal checks that are answered to a run, which [`Self::note_seen`] is to be given at its end.

@@ -25,7 +25,7 @@ use crate::revocation::{BucketId, Revocation, Unavailable, ends_at};
 use crate::token::{Issuer, Key};
 
 /// Longest lifetime of a verified token that can still be revoked: ten years, in seconds.
-const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
+pub(super) const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
 
 /// A group being decided.
 pub(super) struct Group<'a> {
@@ -106,6 +106,15 @@ impl<'a> Group<'a> {
         self.answers.recorded(reply, seq);
     }
 
+    /// A check has seen a token of this lifetime. Nobody waits for what becomes of it.
+    pub(super) fn saw(&mut self, issuer: &Issuer<'static>, lifetime_s: i64) {
+        self.requests += 1;
+        let Ok(limits) = self.state.issuers.limits_of(issuer) else { return };
+        if let Err(error) = self.saw_lifetime(issuer, lifetime_s, limits) {
+            tracing::error!(%error, "how long tokens live could not be noted; the next check of one tries again");
+        }
+    }
+
     fn decide(
         &mut self,
         request: RevokeRequest,
@@ -179,7 +188,7 @@ impl<'a> Group<'a> {
     }
 
     /// A verified token that lives longer than its issuer's limit is counted, and raises how long that issuer's cutoffs
-    /// are kept (promise 5), whatever becomes of its revocation.
+    /// are kept, whatever becomes of its revocation.
     fn note_lifetime(
         &mut self,
         revocation: &Revocation<'static>,
@@ -187,16 +196,12 @@ impl<'a> Group<'a> {
         limits: &IssuerLimits,
     ) -> Result<(), Unavailable> {
         let Proof::Verified { iat: Some(iat) } = proof else { return Ok(()) };
-        let (lifetime_s, lifetime_max_s) = (revocation.exp.since(iat), limits.lifetime_max_s);
-        if lifetime_s <= lifetime_max_s {
+        let lifetime_s = revocation.exp.since(iat);
+        if lifetime_s <= limits.lifetime_max_s {
             return Ok(());
         }
         self.state.metrics.revocations.overlong.increment(1);
-        if lifetime_s <= self.lifetime_of(&revocation.issuer, limits) || lifetime_s > VERIFIED_LIFETIME_MAX_S {
-            return Ok(());
-        }
-        tracing::warn!(lifetime_s, lifetime_max_s, "a verified token outlives its issuer's lifetime_max_s");
-        self.raise(revocation.issuer.clone(), raised_to(lifetime_s, lifetime_max_s), limits)
+        self.saw_lifetime(&revocation.issuer, lifetime_s, limits)
     }
 
     /// How long tokens of `issuer` live at the most, as far as is known.
@@ -236,14 +241,4 @@ fn encoded(event: &Event<'_>) -> Arc<[u8]> {
     let mut raw = Vec::with_capacity(192);
     event.encode(&mut raw);
     Arc::from(raw)
-}
-
-/// The lifetime that an issuer is raised to when a token lives for `lifetime_s`: its limit, doubled as often as it takes.
-/// However an issuer's tokens vary, it is raised a few times at the most, and its cutoffs journaled anew as seldom.
-fn raised_to(lifetime_s: i64, lifetime_max_s: i64) -> i64 {
-    let mut raised_s = lifetime_max_s.max(1);
-    while raised_s < lifetime_s {
-        raised_s = raised_s.saturating_mul(2);
-    }
-    raised_s.min(VERIFIED_LIFETIME_MAX_S)
 }

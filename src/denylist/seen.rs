@@ -3,7 +3,7 @@
 //!
 //! One relaxed addition a check. Time is kept by whoever turns the ring, so that a check reads no clock.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::issuers::Issuers;
@@ -55,6 +55,8 @@ pub(super) struct Seen {
     issuers: Vec<(Issuer<'static>, Box<Ring>)>,
     slot: AtomicUsize,
     minute: Mutex<i64>,
+    /// When the writer was last told of a longer lifetime, seconds since boot.
+    told_at: AtomicI64,
 }
 
 impl Seen {
@@ -64,6 +66,7 @@ impl Seen {
             issuers: issuers.iter().map(|limits| (limits.issuer.clone(), ring())).collect(),
             slot: AtomicUsize::new(0),
             minute: Mutex::new(boot_s.div_euclid(60)),
+            told_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -89,6 +92,11 @@ impl Seen {
         if let Some((_, ring)) = self.issuers.get(run.issuer) {
             ring[slot % SLOTS][run.set % SETS].fetch_add(run.checks, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the writer may be told of a longer lifetime: once a second, so that checks cannot fill its queue.
+    pub(super) fn may_tell(&self, boot_s: i64) -> bool {
+        self.told_at.swap(boot_s, Ordering::Relaxed) != boot_s
     }
 
     /// Goes on to the minute of `boot_s`, and forgets what is more than an hour old. To be called every few seconds.

@@ -91,8 +91,14 @@ impl Writer {
                 Some(Command::Purge { reply }) => self.begin_purge(reply),
                 Some(Command::Barrier { reply }) => drop(reply.send(Ok(()))),
                 Some(Command::Stop) => break,
-                Some(Command::Revoke(_) | Command::LogOut(_) | Command::Restore(_) | Command::Record { .. }) | None => {
-                }
+                Some(
+                    Command::Revoke(_)
+                    | Command::LogOut(_)
+                    | Command::Restore(_)
+                    | Command::Saw { .. }
+                    | Command::Record { .. },
+                )
+                | None => {}
             }
             self.purge_step();
             // Commands that change nothing must not keep the last frame open.
@@ -136,6 +142,7 @@ impl Writer {
                 Command::Revoke(ask) => group.revoke(ask),
                 Command::LogOut(ask) => group.log_out(*ask),
                 Command::Restore(ask) => group.restore(*ask),
+                Command::Saw { issuer, lifetime_s } => group.saw(&issuer, lifetime_s),
                 Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
                 command => {
                     other = Some(command);

@@ -206,7 +206,12 @@ impl<'h> Many<'h> {
 
     async fn ask_token(&mut self, http: &Http, token: &str) -> Result<(), ApiError> {
         match http.verifier.verify(token).await {
-            Ok(token) => self.ask(http, &Asked::of_token(http, &token)?)?,
+            Ok(token) => {
+                if let (Some(exp), Some(iat)) = (token.exp, token.iat) {
+                    http.denylist.note_lifetime(&token.issuer, exp.since(iat));
+                }
+                self.ask(http, &Asked::of_token(http, &token)?)?;
+            }
             Err(VerifyError::Refused(reason)) => {
                 tracing::debug!(%reason, "a token that was to be checked cannot be verified");
                 self.places.push(Place::Known(Answer::Unverifiable));

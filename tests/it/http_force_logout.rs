@@ -226,3 +226,25 @@ async fn the_skew_of_each_issuer_counts() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_check_that_sees_a_token_of_a_longer_life_puts_off_the_ends_of_cutoffs() {
+    let app = TestApp::with(HttpSettings::default(), &[ISS]);
+    let cutoff = log_out(&app, json!({"sub": "s"})).await;
+    let of = |lifetime_s: i64| json!({"iss": ISS, "jti": "t", "iat": START.0, "exp": START.0 + lifetime_s});
+    for (lifetime_s, raised) in [(LIFETIME_MAX_S, false), (11 * 366 * 86_400, false), (LIFETIME_MAX_S + 1, true)] {
+        app.time.pass(1);
+        app.post_json("/check", &json!({"token": token(&of(lifetime_s))})).await.ok();
+        // Behind it in the queue of the writer.
+        log_out(&app, json!({"sub": lifetime_s.to_string()})).await;
+        let shown = app.get(&format!("/revocations/{}", cutoff["id"].as_str().unwrap())).await.ok();
+        let ends_at = cutoff["expires_at"].as_i64().unwrap() + if raised { LIFETIME_MAX_S } else { 0 };
+        assert_eq!(shown["expires_at"], ends_at, "{lifetime_s}");
+    }
+    let forged = super::test_app::forged(&of(100 * LIFETIME_MAX_S));
+    app.post_json("/check", &json!({"token": forged})).await.ok();
+    assert_eq!(
+        log_out(&app, json!({"sub": "x"})).await["expires_at"],
+        app.denylist.clock().now().latest.0 + 3 + 2 * LIFETIME_MAX_S + LEEWAY_S
+    );
+}

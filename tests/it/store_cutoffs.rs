@@ -218,3 +218,33 @@ fn cutoffs_survive_restart_index_loss_and_purge() {
         }
     }
 }
+
+#[test]
+fn cutoffs_and_restores_are_saved_from_the_index_when_a_loss_is_accepted() {
+    let mut store = Store::new();
+    let kept = log_out(&store, sub("kept"), None);
+    let gone = log_out(&store, sub("gone"), None);
+    restore(&store, gone.key, gone.seq);
+    for n in 0..50 {
+        store.time.pass(1);
+        log_out(&store, sub("other"), None);
+        store.revoke(&format!("t{n}"), START.plus(DAY));
+    }
+    store.settle();
+    store.stop();
+    let segment = std::fs::read_dir(store.journal_path()).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.filter(|path| path.extension().is_some_and(|end| end == "segment")).max().unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[..2_000].fill(0x5A);
+    std::fs::write(&segment, bytes).unwrap();
+    assert!(store.start().is_err());
+    let index_path = store.index_path();
+    let open_index = |path: &std::path::Path| revokd::index::Index::open(path, 16 << 20);
+    let saved = revokd::denylist::accept_loss(&store.sources(&index_path, &open_index)).unwrap();
+    assert!(saved.from_index >= 3, "{saved:?}");
+    store.start().unwrap();
+    assert!(is_revoked(&store, "kept", START) && is_revoked(&store, "other", START.plus(50)));
+    assert!(!is_revoked(&store, "gone", START));
+    restore(&store, kept.key, kept.seq);
+    assert!(!is_revoked(&store, "kept", START));
+}

@@ -7,7 +7,7 @@ use super::super::bucket::Found;
 use super::super::cutoffs::Standing;
 use super::super::request::{CutoffSpan, LogOutOutcome, LogOutRequest, Refusal};
 use super::super::writer::Ask;
-use super::{Group, encoded};
+use super::{Group, VERIFIED_LIFETIME_MAX_S, encoded};
 use crate::clock::{Now, NumericDate};
 use crate::event::{Change, CutoffRecord, Event, Origin};
 use crate::issuers::IssuerLimits;
@@ -106,14 +106,25 @@ impl Group<'_> {
         Ok(key)
     }
 
-    /// Takes tokens of `issuer` to live for `lifetime_s` from now on. Its live cutoffs are put off first: once the raise is
-    /// durable, so are they (promise 5).
-    pub(super) fn raise(
+    /// A verified token of `issuer` lives for `lifetime_s`: where that is longer than all before, its cutoffs are kept as
+    /// long from now on (promise 5).
+    pub(super) fn saw_lifetime(
         &mut self,
-        issuer: Issuer<'static>,
+        issuer: &Issuer<'static>,
         lifetime_s: i64,
         limits: &IssuerLimits,
     ) -> Result<(), Unavailable> {
+        if lifetime_s <= self.lifetime_of(issuer, limits) || lifetime_s > VERIFIED_LIFETIME_MAX_S {
+            return Ok(());
+        }
+        let lifetime_max_s = limits.lifetime_max_s;
+        tracing::warn!(lifetime_s, lifetime_max_s, "a verified token outlives its issuer's lifetime_max_s");
+        self.raise(issuer.clone(), raised_to(lifetime_s, lifetime_max_s), limits)
+    }
+
+    /// Takes tokens of `issuer` to live for `lifetime_s` from now on. Its live cutoffs are put off first: once the raise is
+    /// durable, so are they.
+    fn raise(&mut self, issuer: Issuer<'static>, lifetime_s: i64, limits: &IssuerLimits) -> Result<(), Unavailable> {
         for standing in self.standing()? {
             let record = standing.record()?;
             let ends_at = record.cutoff.ends_at(lifetime_s, limits.leeway_s);
@@ -138,4 +149,14 @@ impl Group<'_> {
         let standing = known.chain(self.cutoffs.values().flatten());
         Ok(standing.filter(|standing| standing.is_live(self.now.earliest)).cloned().collect())
     }
+}
+
+/// The lifetime that an issuer is raised to when a token lives for `lifetime_s`: its limit, doubled as often as it takes.
+/// However an issuer's tokens vary, it is raised a few times at the most, and its cutoffs journaled anew as seldom.
+fn raised_to(lifetime_s: i64, lifetime_max_s: i64) -> i64 {
+    let mut raised_s = lifetime_max_s.max(1);
+    while raised_s < lifetime_s {
+        raised_s = raised_s.saturating_mul(2);
+    }
+    raised_s.min(VERIFIED_LIFETIME_MAX_S)
 }

@@ -10,6 +10,7 @@ use super::super::request::{
 };
 use crate::clock::NumericDate;
 use crate::event::{Change, Origin, Seq};
+use crate::token::Issuer;
 
 /// What the writer is asked.
 pub(in super::super) enum Command {
@@ -19,6 +20,8 @@ pub(in super::super) enum Command {
     LogOut(Box<Ask<LogOutRequest, LogOutOutcome>>),
     /// Take an entry back.
     Restore(Box<Ask<RestoreRequest, RestoreOutcome>>),
+    /// A verified token of this lifetime, seconds, was checked.
+    Saw { issuer: Issuer<'static>, lifetime_s: i64 },
     /// Journal a change that is no entry (an API key).
     Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
     /// Drop what has ended.
@@ -36,6 +39,7 @@ impl Command {
             Self::Revoke(ask) => drop(ask.reply.send(Err(error))),
             Self::LogOut(ask) => drop(ask.reply.send(Err(error))),
             Self::Restore(ask) => drop(ask.reply.send(Err(error))),
+            Self::Saw { .. } => {}
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
             other => return Some(other),
         }
