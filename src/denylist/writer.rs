@@ -91,14 +91,8 @@ impl Writer {
                 Some(Command::Purge { reply }) => self.begin_purge(reply),
                 Some(Command::Barrier { reply }) => drop(reply.send(Ok(()))),
                 Some(Command::Stop) => break,
-                Some(
-                    Command::Revoke(_)
-                    | Command::LogOut(_)
-                    | Command::Restore(_)
-                    | Command::Saw { .. }
-                    | Command::Record { .. },
-                )
-                | None => {}
+                // Writes have been served.
+                _ => {}
             }
             self.purge_step();
             // Commands that change nothing must not keep the last frame open.
