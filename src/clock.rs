@@ -192,12 +192,6 @@ impl Clock {
             Belief { anchor: reading, lowest_drift_s: 0, doubt: None };
     }
 
-    /// Seconds since the machine started: for ages, never for judging an entry.
-    #[must_use]
-    pub fn boot_s(&self) -> i64 {
-        self.source.read().boot_s
-    }
-
     /// The instant whose past may be forgotten: `earliest`, less what the wall clock may still go back by while it is
     /// believed, less a minute for whoever is reading. Purging by it changes no answer (promise 6).
     #[must_use]

@@ -3,6 +3,7 @@
 //! Promises 1 and 2 are kept here. The thread owns the journal; nothing else changes the state of the denylist.
 
 mod command;
+mod publish;
 mod purge;
 
 use std::error::Error;
@@ -12,17 +13,14 @@ use std::time::{Duration, Instant};
 
 pub(super) use self::command::{Ask, Command, Pending, Reply};
 use self::purge::Purge;
-use super::bucket::Bucket;
-use super::filter::BucketFilter;
 use super::group::Group;
 use super::indexer;
 use super::request::WriteError;
 use super::state::State;
 use super::usage::Usage;
 use crate::clock::NumericDate;
-use crate::event::{Change, Event};
+use crate::event::Event;
 use crate::journal::{self, AppendError, Journal};
-use crate::revocation::{BucketId, Unavailable};
 
 /// Requests that one group takes at the most; bounds the frame and the wait of the first in it.
 const GROUP_REQUESTS_MAX: usize = 4_096;
@@ -236,49 +234,6 @@ impl Writer {
                 self.state.writes.fail();
             }
         }
-    }
-
-    /// Makes durable events visible: overlay and bucket filter, then every front filter of the set, then the cutoffs.
-    fn publish(&mut self, events: &[Pending]) -> Result<(), Unavailable> {
-        let mut keys = Vec::with_capacity(events.len());
-        let mut cutoffs = Vec::new();
-        for pending in events {
-            let event = Event::decode(&pending.raw).map_err(|_| Unavailable::Index)?;
-            self.state.apply(&event.change);
-            let Some((key, bucket)) = event.entry() else { continue };
-            let bucket = match self.state.buckets.get(bucket) {
-                Some(bucket) => bucket,
-                None => self.new_bucket(bucket)?,
-            };
-            self.usage.add(bucket.id, &event, pending.raw.len());
-            self.state.metrics.revocations.count(&event);
-            self.state.buckets.add_behind(1);
-            bucket.insert(key, pending.seq, pending.raw.clone())?;
-            keys.push(key);
-            if matches!(event.change, Change::Cutoff(_) | Change::CutoffRestored { .. }) {
-                cutoffs.push((event, pending.raw.clone()));
-            }
-        }
-        self.state.front.insert(&keys).map_err(|_| Unavailable::Poisoned)?;
-        self.state.cutoffs.apply(&cutoffs)?;
-        // Asked once however many groups come: the commands of a busy second would hold up a purge or the end for many.
-        if !keys.is_empty() && self.state.buckets.ask_drain() {
-            let _ = self.indexer.send(indexer::Command::Drain);
-        }
-        Ok(())
-    }
-
-    fn new_bucket(&mut self, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
-        // An admin may have set the clock back by any amount: a withdrawn bucket may be needed again, and its old tree
-        // must be gone first.
-        let withdrawn = self.purge.as_mut().filter(|purge| id.end() <= purge.forgettable);
-        if let Some(drops) = withdrawn.and_then(|purge| purge.drops.take()) {
-            let _ = drops.blocking_recv();
-        }
-        let filter = BucketFilter::planned_for(0).map_err(|_| Unavailable::Index)?;
-        let bucket = Arc::new(Bucket::new(id, filter));
-        self.state.buckets.publish(bucket.clone());
-        Ok(bucket)
     }
 
     /// A second after the last frame: close it, try whether refused writes go again, record the time.

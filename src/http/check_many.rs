@@ -139,9 +139,9 @@ struct Plain<'h> {
 
 impl<'h> Plain<'h> {
     /// From the first of them.
-    fn of(http: &'h Http, claims: Claims<'_>) -> Result<Self, ApiError> {
+    fn of(http: &'h Http, claims: &Claims<'_>) -> Result<Self, ApiError> {
         let issuer = &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer;
-        let asked = Asked::new(http, &claims)?;
+        let asked = Asked::new(http, claims)?;
         Ok(Self { issuer, judged: asked.judged, cut_off: http.denylist.cut_off(&asked.claims)?, checks: 0 })
     }
 }
@@ -191,7 +191,7 @@ impl<'h> Many<'h> {
         let jti = text_of("ids", id)?;
         let plain = match &mut self.plain {
             Some(plain) => plain,
-            none => none.insert(Plain::of(http, Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() })?),
+            none => none.insert(Plain::of(http, &Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() })?),
         };
         plain.checks += 1;
         let jti = Jti::parse(jti)?;

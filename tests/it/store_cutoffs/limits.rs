@@ -81,7 +81,7 @@ fn an_issuer_with_live_cutoffs_cannot_leave_the_config() {
     log_out(&store, Target::All, None);
     store.stop();
     store.issuers = named_issuers(&["https://a"]);
-    assert!(matches!(store.start(), Err(OpenError::Issuer { entries: 1, .. })));
+    assert!(matches!(store.start(), Err(OpenError::Nameless { entries: 1 })));
     store.issuers = Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S);
     store.start().unwrap();
 }
