@@ -5,7 +5,7 @@ use super::listing;
 use super::request::{CutoffSpan, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError};
 use super::seen::{SeenChecks, SeenRun};
 use super::writer::{Ask, Command};
-use super::{Denylist, Listed, Priority};
+use super::{Denylist, Listed};
 use crate::event::Origin;
 use crate::revocation::{TokenClaims, Unavailable};
 use crate::token::{Issuer, Key};
@@ -64,13 +64,13 @@ impl Denylist {
         self.ask_in_time(ask).await
     }
 
-    /// The live cutoffs on `targets`, newest first, `limit` at the most; and whether there are more.
+    /// The live cutoffs on `targets`, newest first, `limit` at the most; and whether there are more. In memory: whoever was
+    /// told that an entry is taken back is not left without the rest of the answer.
     ///
     /// # Errors
-    /// [`Unavailable`] where they cannot be had in time.
-    pub async fn standing(&self, targets: Vec<Key>, limit: usize) -> Result<(Vec<Listed>, bool), Unavailable> {
-        let state = self.state.clone();
-        self.reads.run(Priority::Admin, move || listing::standing(&state, &targets, limit)).await
+    /// [`Unavailable::Poisoned`].
+    pub fn standing(&self, targets: &[Key], limit: usize) -> Result<(Vec<Listed>, bool), Unavailable> {
+        listing::standing(&self.state, targets, limit)
     }
 
     /// Notes that a check has seen a verified token that lives for `lifetime_s`: its issuer's cutoffs are then kept as long

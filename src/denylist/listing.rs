@@ -131,14 +131,15 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
     Ok(page)
 }
 
-/// The live ones of the cutoffs on `targets`, newest first, `limit` at the most; and whether there are more.
+/// Cutoffs that are looked at on one target, strictest first, at the most: bounds the time of a restore.
+const STANDING_LOOKED_AT_MAX: usize = 10_000;
+
+/// The live ones of the cutoffs on `targets`, newest first, `limit` at the most; and whether there may be more. No I/O.
 pub(super) fn standing(state: &State, targets: &[Key], limit: usize) -> Result<(Vec<Listed>, bool), Unavailable> {
     let earliest = state.clock.now().earliest;
-    let mut standing: Vec<_> = {
-        let register = state.cutoffs.register()?;
-        let all = targets.iter().flat_map(|target| register.of_target(target));
-        all.filter(|cutoff| cutoff.is_live(earliest)).cloned().collect()
-    };
+    let register = state.cutoffs.register()?;
+    let looked_at = targets.iter().flat_map(|target| register.of_target(target).take(STANDING_LOOKED_AT_MAX));
+    let mut standing: Vec<_> = looked_at.filter(|cutoff| cutoff.is_live(earliest)).collect();
     standing.sort_unstable_by_key(|cutoff| std::cmp::Reverse(cutoff.seq));
     let more = standing.len() > limit;
     let listed = standing.iter().take(limit).map(|cutoff| {

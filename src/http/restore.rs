@@ -57,7 +57,7 @@ pub(crate) async fn restore(
     let request = RestoreRequest { key, seq, reason };
     match http.denylist.restore(request, origin(&caller, &trace)).await? {
         RestoreOutcome::Restored { seq, targets } => {
-            let (still, more) = http.denylist.standing(targets, STILL_MATCHING_MAX).await?;
+            let (still, more) = http.denylist.standing(&targets, STILL_MATCHING_MAX)?;
             let still_matching = still.into_iter().map(to_wire).collect();
             Ok(Json(RestoreAnswer { seq, id: id_of(&key), still_matching, more }))
         }

@@ -157,7 +157,7 @@ fn a_restore_takes_back_that_one_entry_and_says_which_others_still_match() {
         store.try_log_out(target, None).unwrap();
     }
     let RestoreOutcome::Restored { targets, .. } = store.try_restore(key("a"), 1).unwrap() else { panic!() };
-    let (still, more) = store.block_on(store.denylist().standing(targets, 10)).unwrap();
+    let (still, more) = store.denylist().standing(&targets, 10).unwrap();
     let kinds: Vec<_> = still.iter().map(|listed| (listed.seq, listed.entry.selector().as_str())).collect();
     assert_eq!((kinds, more), (vec![(3, "iss"), (2, "sub")], false));
     let claims = TokenClaims {

@@ -96,7 +96,7 @@ impl Register {
         changed
     }
 
-    /// The cutoffs on `target`, in no order that matters.
+    /// The cutoffs on `target`, strictest first.
     pub(in super::super) fn of_target(&self, target: &Key) -> impl Iterator<Item = &Arc<Standing>> {
         let (first, last) = (NumericDate(i64::MIN), NumericDate::NEVER);
         self.between(target, first, last)
@@ -114,7 +114,7 @@ impl Register {
         last: NumericDate,
     ) -> impl Iterator<Item = &Arc<Standing>> + use<'_> {
         let range = (*target, first, Key([0; 16]))..=(*target, last, Key([u8::MAX; 16]));
-        self.of_target.range(range).filter_map(|(_, _, id)| self.by_id.get(id))
+        self.of_target.range(range).rev().filter_map(|(_, _, id)| self.by_id.get(id))
     }
 
     /// Every cutoff, in no order.

@@ -1,13 +1,13 @@
 //! How many cutoffs there may be, and what many cost.
 
-use revokd::denylist::{LogOutOutcome, LogOutRequest, OpenError, Outcome, Refusal};
+use revokd::denylist::{ListFilter, LogOutOutcome, LogOutRequest, OpenError, Outcome, Refusal};
 use revokd::event::Origin;
 use revokd::issuers::{CLOCK_SKEW_S, Issuers};
 use revokd::revocation::{Target, TokenClaims};
-use revokd::token::{Issuer, Subject};
+use revokd::token::{Issuer, Selector, Subject};
 
 use super::{DAY, HOUR, is_revoked, log_out, made, restore, revoked};
-use crate::support::{LEEWAY_S, LIFETIME_MAX_S, START, Store, named_issuers, settings};
+use crate::support::{LEEWAY_S, LIFETIME_MAX_S, START, Store, named_issuers, request, settings};
 
 #[test]
 fn cutoffs_have_a_limit_of_their_own_and_a_tenth_of_it_is_for_admins() {
@@ -84,4 +84,22 @@ fn an_issuer_with_live_cutoffs_cannot_leave_the_config() {
     assert!(matches!(store.start(), Err(OpenError::Nameless { entries: 1 })));
     store.issuers = Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S);
     store.start().unwrap();
+}
+
+#[test]
+fn cutoffs_are_listed_by_kind_however_many_revocations_lie_before_them() {
+    let store = Store::new();
+    let made = log_out(&store, Target::All, None);
+    for n in 0..25 {
+        let requests = (0..1_000).map(|m| request(&format!("t{n}-{m}"), START.plus(HOUR))).collect();
+        store.try_revoke_all(requests).unwrap();
+    }
+    let list = |kind| {
+        let filter = ListFilter { kind, ..ListFilter::default() };
+        store.block_on(store.denylist().list(filter, None, 10)).unwrap()
+    };
+    let page = list(Some(Selector::Iss));
+    assert_eq!(page.entries.iter().map(|listed| listed.key).collect::<Vec<_>>(), [made.key]);
+    assert_eq!(page.next, None, "no page that is looked at in vain");
+    assert_eq!((list(Some(Selector::Sub)).entries.len(), list(None).entries.len()), (0, 10));
 }
