@@ -21,10 +21,12 @@ mod completions;
 mod config;
 mod exit;
 mod list;
+mod logout;
 mod moment;
 mod output;
 mod own_tls;
 mod purge;
+mod restore;
 mod revoke;
 mod serve;
 mod target;
@@ -64,6 +66,8 @@ enum Command {
     Serve(serve::ServeArgs),
     Revoke(revoke::RevokeArgs),
     Check(check::CheckArgs),
+    Logout(logout::LogoutArgs),
+    Restore(restore::RestoreArgs),
     List(list::ListArgs),
     Purge(purge::PurgeArgs),
     Verify(verify::VerifyArgs),
@@ -121,6 +125,8 @@ pub fn run(cli: &Cli, environment: &Environment) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(args, &context),
         Command::Revoke(args) => revoke::run(args, &context),
         Command::Check(args) => check::run(args, &context),
+        Command::Logout(args) => logout::run(args, &context),
+        Command::Restore(args) => restore::run(args, &context),
         Command::List(args) => list::run(args, &context),
         Command::Purge(args) => purge::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),

@@ -4,7 +4,9 @@
 //! [`Writer`] (the only one that changes anything), the [`Indexer`] (takes into the index what is durable) and the
 //! [`Refiller`] (builds a new front filter beside the old one).
 
+mod authority;
 mod bucket;
+mod cutoffs;
 pub mod filter;
 mod generation;
 mod group;
@@ -16,6 +18,7 @@ mod rebuild;
 mod recover;
 mod refill;
 mod request;
+mod seen;
 mod state;
 pub mod sync;
 mod usage;
@@ -36,15 +39,20 @@ use crate::clock::{Clock, NumericDate};
 use crate::event::{Change, Origin, Seq};
 use crate::issuers::Issuers;
 use crate::keys::Keys;
-use crate::revocation::{Revoked, Unavailable, Verdict};
-use crate::token::{Issuer, Jti, Key};
+use crate::revocation::{Revoked, TokenClaims, Unavailable, Verdict};
+use crate::token::Key;
 
+pub use authority::Foreseen;
 pub use indexer::Indexer;
-pub use listing::{ListFilter, Listed, Page};
+pub use listing::{Entry, ListFilter, Listed, Page};
 pub use reads::Priority;
 pub use recover::{IndexState, OpenError, OpenIndex, Opened, Salvaged, Sources, accept_loss, open, verify};
 pub use refill::Refiller;
-pub use request::{Outcome, Proof, PurgeReport, Refusal, RevokeRequest, WriteError};
+pub use request::{
+    CutoffSpan, LogOutOutcome, LogOutRequest, Outcome, Proof, PurgeReport, Refusal, RestoreOutcome, RestoreRequest,
+    RevokeRequest, WriteError,
+};
+pub use seen::{SeenChecks, SeenRun};
 pub use state::{Settings, Status};
 pub use usage::ShareLimits;
 pub use writer::Writer;
@@ -88,31 +96,44 @@ impl Denylist {
         &self.state.clock
     }
 
-    /// One verdict. A good token costs one probe of the front filter and no await; the filter's maybe is read on the
-    /// bounded blocking pool, with a deadline.
+    /// One verdict on all that `claims` name. A good token costs one probe of the front filter and no await; the filter's
+    /// maybe is read on the bounded blocking pool, with a deadline.
     ///
     /// # Errors
     /// [`Unavailable`] where the answer is not known (promise 3).
-    pub async fn check(&self, issuer: &Issuer<'_>, jti: &Jti<'_>, priority: Priority) -> Result<Verdict, Unavailable> {
-        let key = Key::of_token(issuer, jti);
-        if self.state.surely_good(&key)? {
-            return Ok(Verdict::Good);
+    pub async fn check(&self, claims: &TokenClaims<'_>, priority: Priority) -> Result<Verdict, Unavailable> {
+        if let Some(verdict) = self.known(claims)? {
+            return Ok(verdict);
         }
+        let Some(key) = claims.key() else { return Ok(Verdict::Good) };
         let state = self.state.clone();
         self.reads.run(priority, move || state.read(&key)).await
     }
 
-    /// Whether the verdict on a token is good and known without a read: the answer to almost every check. `false` says
-    /// nothing; [`Self::check`] does. One probe, no I/O.
+    /// The verdict, where it is known without a read, as nearly always: good because the front filter says no, or revoked by
+    /// a cutoff. `None` says nothing; [`Self::check`] does. No I/O, and no allocation for a good token.
     ///
     /// # Errors
     /// [`Unavailable::Poisoned`].
-    pub fn is_surely_good(&self, issuer: &Issuer<'_>, jti: &Jti<'_>) -> Result<bool, Unavailable> {
-        self.state.surely_good(&Key::of_token(issuer, jti))
+    pub fn known(&self, claims: &TokenClaims<'_>) -> Result<Option<Verdict>, Unavailable> {
+        if let Some(revoked) = self.cut_off(claims)? {
+            return Ok(Some(Verdict::Revoked(revoked)));
+        }
+        let Some(key) = claims.key() else { return Ok(None) };
+        Ok(self.state.surely_good(&key)?.then_some(Verdict::Good))
     }
 
-    /// Which of `keys` are revoked, each with its place among them; all others are good. Yields every 64, so that a
-    /// batch does not hold up other requests.
+    /// The strictest cutoff that kills the token, if one does (promise 15). No I/O.
+    ///
+    /// # Errors
+    /// [`Unavailable::Index`].
+    pub fn cut_off(&self, claims: &TokenClaims<'_>) -> Result<Option<Revoked>, Unavailable> {
+        self.state.cutoffs.strictest(claims, &self.state.clock).map(|cutoff| cutoff.revoked()).transpose()
+    }
+
+    /// Which of `keys` are revoked by themselves, each with its place among them; all others are good, unless
+    /// [`Self::cut_off`], which is to be asked before, says otherwise. Yields every 64, so that a batch does not hold up
+    /// other requests.
     ///
     /// # Errors
     /// [`Unavailable`] for all if the answer for one is not known.
@@ -142,8 +163,12 @@ impl Denylist {
     ///
     /// # Errors
     /// [`Unavailable`] where the answer is not known.
-    pub fn check_blocking(&self, key: &Key) -> Result<Verdict, Unavailable> {
-        if self.state.surely_good(key)? { Ok(Verdict::Good) } else { self.state.read(key) }
+    pub fn check_blocking(&self, claims: &TokenClaims<'_>) -> Result<Verdict, Unavailable> {
+        match (self.known(claims)?, claims.key()) {
+            (Some(verdict), _) => Ok(verdict),
+            (None, Some(key)) => self.state.read(&key),
+            (None, None) => Ok(Verdict::Good),
+        }
     }
 
     /// Revokes many; answered after all that is stored is durable (promise 1). Callers with scope `admin` may use the
@@ -158,7 +183,7 @@ impl Denylist {
         admin: bool,
     ) -> Result<Vec<Outcome>, WriteError> {
         let place = self.state.places.take(requests.len(), admin).ok_or(WriteError::Busy)?;
-        self.ask_in_time(|reply| Command::Revoke(Ask { requests, origin, admin, place, reply })).await
+        self.ask_in_time(|reply| Command::Revoke(Ask { what: requests, origin, admin, place, reply })).await
     }
 
     /// Journals a change that is no entry: an API key made or revoked, the clock trusted. Gives its place in the history.

@@ -8,8 +8,8 @@ mod codec;
 use std::borrow::Cow;
 
 use crate::clock::NumericDate;
-use crate::revocation::{BucketId, Reason, Revocation};
-use crate::token::{Issuer, Jti, Key};
+use crate::revocation::{BucketId, Cutoff, Reason, Revocation, Target};
+use crate::token::{Issuer, Jti, Key, Selector};
 
 pub use codec::DecodeError;
 
@@ -56,6 +56,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every source, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Internal, Self::Api, Self::Cli];
+
     /// The source's label in metrics and listings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -87,12 +90,15 @@ pub struct Event<'a> {
 pub enum Change<'a> {
     /// A token is revoked, or its revocation extended.
     Revoked(Revocation<'a>),
-    /// A revocation is taken back; `ends_at` of the event is the furthest end ever recorded for its key.
+    /// A revocation is taken back; `ends_at` of the event is the last second of the furthest bucket that holds an event of
+    /// its key, so that the restore is forgotten with the last of them and never before.
     Restored {
         /// Issuer of the token.
         issuer: Issuer<'a>,
         /// The token.
         jti: Jti<'a>,
+        /// The furthest end ever recorded for the token, which it keeps should it be revoked again.
+        furthest_end: NumericDate,
         /// Why.
         reason: Option<Reason<'a>>,
     },
@@ -103,15 +109,49 @@ pub enum Change<'a> {
         /// The key's id.
         id: Cow<'a, str>,
     },
-    /// An issuer was seen to make tokens that live longer than configured: its cutoffs must be kept as long.
+    /// An issuer was seen to make tokens that live longer than configured: its cutoffs must be kept as long. Events that put
+    /// off the ends of its live cutoffs come before it.
     LifetimeRaised {
         /// The issuer.
         issuer: Issuer<'a>,
-        /// `exp - iat` of the token seen, seconds.
+        /// How long its tokens are taken to live from now on, seconds.
         lifetime_s: i64,
     },
     /// An admin vouched for the wall clock: doubt in it ended then. Says who and when; replay changes nothing by it.
     ClockTrusted,
+    /// A cutoff is in force, or its end is put off.
+    Cutoff(CutoffRecord<'a>),
+    /// One cutoff is taken back, and no other; `ends_at` as for [`Change::Restored`].
+    CutoffRestored {
+        /// Issuer of the tokens.
+        issuer: Issuer<'a>,
+        /// Whose tokens.
+        target: Target<'a>,
+        /// First place of the cutoff in the history.
+        first_seq: Seq,
+        /// Why.
+        reason: Option<Reason<'a>>,
+    },
+}
+
+/// What is kept of a cutoff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutoffRecord<'a> {
+    /// The cutoff.
+    pub cutoff: Cutoff<'a>,
+    /// Its first place in the history, which tells it from others on the same target; a later event of the same cutoff
+    /// puts off its end.
+    pub first_seq: Seq,
+    /// When it was made.
+    pub revoked_at: NumericDate,
+}
+
+impl CutoffRecord<'_> {
+    /// What the denylist knows the cutoff by.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.cutoff.target.cutoff_key(&self.cutoff.issuer, self.first_seq)
+    }
 }
 
 /// What is kept of an API key: never the key itself.
@@ -148,19 +188,34 @@ impl<'a> Event<'a> {
         codec::decode(bytes)
     }
 
-    /// Key and bucket of the entry that the event makes in the index, if it makes one there: only revocations and
+    /// Key and bucket of the entry that the event makes in the index, if it makes one there: only revocations, cutoffs and
     /// restores do.
     #[must_use]
     pub fn entry(&self) -> Option<(Key, BucketId)> {
         let key = match &self.change {
             Change::Revoked(revocation) => revocation.key(),
             Change::Restored { issuer, jti, .. } => Key::of_token(issuer, jti),
+            Change::Cutoff(record) => record.key(),
+            Change::CutoffRestored { issuer, target, first_seq, .. } => target.cutoff_key(issuer, *first_seq),
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
             | Change::ClockTrusted => return None,
         };
         Some((key, BucketId::of(self.recorded_at, self.ends_at)))
+    }
+
+    /// The subject under which the entry that the event makes is listed: whose token is revoked, or who is logged out.
+    #[must_use]
+    pub fn subject(&self) -> Option<Key> {
+        let (issuer, sub) = match &self.change {
+            Change::Revoked(Revocation { issuer, sub: Some(sub), .. }) => (issuer, sub),
+            Change::Cutoff(CutoffRecord { cutoff: Cutoff { issuer, target: Target::Sub(sub), .. }, .. }) => {
+                (issuer, sub)
+            }
+            _ => return None,
+        };
+        Some(Key::new(Selector::Sub, issuer, sub.as_str()))
     }
 
     /// The first instant at which the journal may forget the event: the end of its bucket, so that journal and index

@@ -11,11 +11,13 @@ mod check_many;
 mod door;
 mod error;
 mod extract;
+mod force_logout;
 mod in_flight;
 pub mod listener;
 pub mod openapi;
 mod probes;
 mod purge;
+mod restore;
 mod revocations;
 mod revoke;
 mod revoke_many;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use axum::extract::MatchedPath;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::denylist::Denylist;
 use crate::keys::{Caller, Scope, Scopes};
@@ -65,18 +67,20 @@ const ADMIN: Access = Access::Needs(Scope::Admin);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 11] = [
-    Route { method: Method::POST, path: revoke::PATH,        access: REVOKE, endpoint: || post(revoke::revoke) },
-    Route { method: Method::GET,  path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
-    Route { method: Method::GET,  path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
-    Route { method: Method::POST, path: "/check",            access: CHECK,  endpoint: || post(check_many::check) },
-    Route { method: Method::GET,  path: "/revocations",      access: ADMIN,  endpoint: || get(revocations::list) },
-    Route { method: Method::GET,  path: "/revocations/{id}", access: ADMIN,  endpoint: || get(revocations::show) },
-    Route { method: Method::POST, path: "/purge",            access: ADMIN,  endpoint: || post(purge::purge) },
-    Route { method: Method::GET,  path: "/livez",            access: OPEN,   endpoint: || get(probes::livez) },
-    Route { method: Method::GET,  path: "/readyz",           access: OPEN,   endpoint: || get(probes::readyz) },
-    Route { method: Method::GET,  path: "/metrics",          access: OPEN,   endpoint: || get(probes::metrics) },
-    Route { method: Method::GET,  path: "/openapi.json",     access: OPEN,   endpoint: || get(openapi::description) },
+pub static ROUTES: [Route; 13] = [
+    Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, endpoint: || post(revoke::revoke) },
+    Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
+    Route { method: Method::GET,    path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
+    Route { method: Method::POST,   path: "/check",            access: CHECK,  endpoint: || post(check_many::check) },
+    Route { method: Method::POST,   path: "/force-logout",     access: ADMIN,  endpoint: || post(force_logout::force_logout) },
+    Route { method: Method::GET,    path: "/revocations",      access: ADMIN,  endpoint: || get(revocations::list) },
+    Route { method: Method::GET,    path: "/revocations/{id}", access: ADMIN,  endpoint: || get(revocations::show) },
+    Route { method: Method::DELETE, path: "/revocations/{id}", access: ADMIN,  endpoint: || delete(restore::restore) },
+    Route { method: Method::POST,   path: "/purge",            access: ADMIN,  endpoint: || post(purge::purge) },
+    Route { method: Method::GET,    path: "/livez",            access: OPEN,   endpoint: || get(probes::livez) },
+    Route { method: Method::GET,    path: "/readyz",           access: OPEN,   endpoint: || get(probes::readyz) },
+    Route { method: Method::GET,    path: "/metrics",          access: OPEN,   endpoint: || get(probes::metrics) },
+    Route { method: Method::GET,    path: "/openapi.json",     access: OPEN,   endpoint: || get(openapi::description) },
 ];
 
 /// The limits and habits of the door; each is the config key of the same name unless said otherwise.

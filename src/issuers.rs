@@ -19,6 +19,9 @@ pub enum IssuerError {
 /// The config key of the lifetime of issuers that have none of their own.
 pub const LIFETIME_MAX: &str = "tokens.lifetime_max_s";
 
+/// How far the clock of an issuer may run ahead that does not say otherwise, seconds.
+pub const CLOCK_SKEW_S: i64 = 2;
+
 /// What may differ between issuers in judging what callers assert.
 #[derive(Debug, Clone)]
 pub struct IssuerLimits {
@@ -30,6 +33,8 @@ pub struct IssuerLimits {
     pub lifetime_max_name: &'static str,
     /// Largest leeway and clock error of any validator of this issuer's tokens, seconds.
     pub leeway_s: i64,
+    /// How far the issuer's clock may run ahead: its cutoffs also take tokens whose `iat` is that much later; seconds.
+    pub clock_skew_s: i64,
 }
 
 /// All issuers, sorted as configured; never empty.
@@ -43,7 +48,13 @@ impl Issuers {
     /// A server without `[[issuers]]`: one nameless issuer.
     #[must_use]
     pub fn nameless(lifetime_max_s: i64, leeway_s: i64) -> Self {
-        let only = IssuerLimits { issuer: Issuer::NAMELESS, lifetime_max_s, lifetime_max_name: LIFETIME_MAX, leeway_s };
+        let only = IssuerLimits {
+            issuer: Issuer::NAMELESS,
+            lifetime_max_s,
+            lifetime_max_name: LIFETIME_MAX,
+            leeway_s,
+            clock_skew_s: CLOCK_SKEW_S,
+        };
         Self { list: vec![only], nameless: true }
     }
 
@@ -92,6 +103,7 @@ mod tests {
             lifetime_max_s: 1,
             lifetime_max_name: LIFETIME_MAX,
             leeway_s: 1,
+            clock_skew_s: CLOCK_SKEW_S,
         };
         Issuers::named(names.iter().map(limits).collect()).unwrap()
     }

@@ -140,7 +140,12 @@ impl Keys {
             Change::KeyRevoked { id } => {
                 by_id.remove(id.as_ref());
             }
-            Change::Revoked(_) | Change::Restored { .. } | Change::LifetimeRaised { .. } | Change::ClockTrusted => {}
+            Change::Revoked(_)
+            | Change::Restored { .. }
+            | Change::Cutoff(_)
+            | Change::CutoffRestored { .. }
+            | Change::LifetimeRaised { .. }
+            | Change::ClockTrusted => {}
         }
     }
 

@@ -166,7 +166,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::event::Source;
+    use crate::clock::NumericDate;
+    use crate::event::{Change, Event, Origin, Source};
+    use crate::revocation::Revocation;
+    use crate::token::{Issuer, Jti};
 
     /// Reads classic text 0.0.4 strictly: every sample belongs to the family announced last by HELP and TYPE, every
     /// family is announced once, no sample comes twice, and values are numbers. Returns the samples.
@@ -196,6 +199,18 @@ mod tests {
         samples
     }
 
+    fn revoked() -> Event<'static> {
+        let (issuer, jti) = (Issuer::NAMELESS, Jti::parse("a").unwrap());
+        let revocation = Revocation { issuer, jti, sub: None, exp: NumericDate(5), reason: None };
+        Event {
+            seq: 1,
+            recorded_at: NumericDate(1),
+            ends_at: NumericDate(5),
+            origin: Origin { source: Source::Api, ..Origin::INTERNAL },
+            change: Change::Revoked(revocation),
+        }
+    }
+
     #[test]
     fn the_text_passes_a_strict_reader_before_and_after_use() {
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
@@ -203,7 +218,7 @@ mod tests {
         assert_eq!(before[r#"revokd_checks_total{face="api",result="good"}"#], 0.0);
         metrics.checks.api.good.increment(3);
         metrics.checks.api.duration.record(60e-6);
-        metrics.revocations.by(Source::Api).increment(1);
+        metrics.revocations.count(&revoked());
         let after = parse(&metrics.render(&readiness));
         assert_eq!(after[r#"revokd_checks_total{face="api",result="good"}"#], 3.0);
         assert_eq!(after[r#"revokd_check_duration_seconds_bucket{face="api",le="0.00005"}"#], 0.0);

@@ -1,10 +1,14 @@
 //! What the denylist holds and what it answers. Pure: no I/O, no serde, no async.
 
+mod cutoff;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::clock::NumericDate;
-use crate::token::{Issuer, Jti, Key, Selector, Subject};
+use crate::token::{ClientId, Issuer, Jti, Key, Selector, Sid, Subject};
+
+pub use cutoff::{Cutoff, Target};
 
 /// Longest reason that is kept, in bytes of UTF-8.
 pub const REASON_BYTES_MAX: usize = 256;
@@ -84,6 +88,55 @@ impl Revocation<'_> {
             sub: self.sub.map(Subject::into_owned),
             exp: self.exp,
             reason: self.reason.map(Reason::into_owned),
+        }
+    }
+}
+
+/// What a check knows of one token. What it does not bring is not judged (promise 17).
+#[derive(Debug, Clone)]
+pub struct TokenClaims<'a> {
+    /// Who issued it.
+    pub issuer: &'a Issuer<'static>,
+    /// Its identifier.
+    pub jti: Option<Jti<'a>>,
+    /// Its session.
+    pub sid: Option<Sid<'a>>,
+    /// Its subject.
+    pub sub: Option<Subject<'a>>,
+    /// Its client.
+    pub client_id: Option<ClientId<'a>>,
+    /// When it was issued, rounded down; without it every cutoff that it matches revokes it (promise 15).
+    pub iat: Option<NumericDate>,
+}
+
+impl<'a> TokenClaims<'a> {
+    /// A token of `issuer`, of which nothing more is known.
+    #[must_use]
+    pub const fn of(issuer: &'a Issuer<'static>) -> Self {
+        Self { issuer, jti: None, sid: None, sub: None, client_id: None, iat: None }
+    }
+
+    /// A token of `issuer` that is known by its `jti` alone.
+    #[must_use]
+    pub const fn of_jti(issuer: &'a Issuer<'static>, jti: Jti<'a>) -> Self {
+        Self { issuer, jti: Some(jti), sid: None, sub: None, client_id: None, iat: None }
+    }
+
+    /// What the denylist knows the token by, if the check names one.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        self.jti.as_ref().map(|jti| Key::of_token(self.issuer, jti))
+    }
+
+    /// The value by which cutoffs that name `selector` match; `None` where the check does not bring it.
+    #[must_use]
+    pub fn cutoff_value(&self, selector: Selector) -> Option<&str> {
+        match selector {
+            Selector::Sid => self.sid.as_ref().map(Sid::as_str),
+            Selector::Sub => self.sub.as_ref().map(Subject::as_str),
+            Selector::ClientId => self.client_id.as_ref().map(ClientId::as_str),
+            Selector::Iss => Some(""),
+            Selector::Jti => None,
         }
     }
 }

@@ -43,24 +43,29 @@ impl ClaimError {
     }
 }
 
-/// The claim that an entry or a check names (RFC 7519 section 4.1, OIDC Core, RFC 9068 for `client_id`).
+/// The claim that an entry or a check names (RFC 7519 section 4.1, OIDC Core, RFC 9068 for `client_id`). The numbers are
+/// part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum Selector {
     /// One token.
-    Jti,
+    Jti = 0,
     /// One session.
-    Sid,
+    Sid = 1,
     /// One subject.
-    Sub,
+    Sub = 2,
     /// One OAuth client.
-    ClientId,
+    ClientId = 3,
     /// A whole issuer.
-    Iss,
+    Iss = 4,
 }
 
 impl Selector {
     /// Every selector, in the order in which `judged` lists them.
     pub const ALL: [Self; 5] = [Self::Jti, Self::Sid, Self::Sub, Self::ClientId, Self::Iss];
+
+    /// Those that cutoffs name.
+    pub const OF_CUTOFFS: [Self; 4] = [Self::Sid, Self::Sub, Self::ClientId, Self::Iss];
 
     /// The claim's name on the wire.
     #[must_use]
@@ -81,7 +86,7 @@ impl Selector {
     }
 }
 
-/// Checks the length limits that all claims share, also those that have no type of their own yet.
+/// Checks the length limits that all claims share.
 pub(crate) fn limited(claim: &'static str, value: &str) -> Result<(), ClaimError> {
     match value.len() {
         0 => Err(ClaimError::Empty { claim }),
@@ -113,6 +118,12 @@ macro_rules! claim {
                 &self.0
             }
 
+            /// The same value, borrowed from this one.
+            #[must_use]
+            pub fn borrowed(&self) -> $name<'_> {
+                $name(Cow::Borrowed(&self.0))
+            }
+
             /// The same value, owning its bytes.
             #[must_use]
             pub fn into_owned(self) -> $name<'static> {
@@ -138,6 +149,16 @@ claim!(
     /// A token's subject (RFC 7519 section 4.1.2).
     Subject,
     "sub"
+);
+claim!(
+    /// A session at the issuer (OIDC Front-Channel Logout 1.0 section 3).
+    Sid,
+    "sid"
+);
+claim!(
+    /// The OAuth client that a token was issued to (RFC 9068 section 2.2, RFC 8693 section 4.3).
+    ClientId,
+    "client_id"
 );
 
 /// The issuer that a request was resolved to (RFC 7519 section 4.1.1); the nameless issuer is the empty string.
@@ -179,6 +200,9 @@ impl fmt::Debug for Issuer<'_> {
     }
 }
 
+/// Set in the first byte that the key of a cutoff is made of.
+const CUTOFF_TAG: u8 = 0x10;
+
 /// What the denylist knows a token by: 128 bits of SHA-256 over selector, issuer and value, length-prefixed.
 ///
 /// The key carries the issuer (promise 16), is the same on every node and after every rebuild, and serves as the
@@ -203,10 +227,8 @@ impl Key {
     /// The key of one claim value of one issuer. Costs one or two SHA-256 blocks for usual lengths, no allocation.
     #[must_use]
     pub fn new(selector: Selector, issuer: &Issuer<'_>, value: &str) -> Self {
-        let issuer = issuer.as_str().as_bytes();
-        // Issuers are at most CLAIM_BYTES_MAX long, so two bytes hold the length.
-        let [high, low] = u16::try_from(issuer.len()).unwrap_or(u16::MAX).to_be_bytes();
-        let parts = [&[selector as u8, high, low], issuer, value.as_bytes()];
+        let [high, low] = length_of(issuer);
+        let parts = [&[selector as u8, high, low], issuer.as_str().as_bytes(), value.as_bytes()];
         one_block(parts).map_or_else(|| any_length(parts), Self)
     }
 
@@ -215,6 +237,21 @@ impl Key {
     pub fn of_token(issuer: &Issuer<'_>, jti: &Jti<'_>) -> Self {
         Self::new(Selector::Jti, issuer, jti.as_str())
     }
+
+    /// The key of one cutoff: each is an entry of its own, told from others on the same value by `first_seq`, its first
+    /// place in the history. Never the key of a claim value, which begins with another byte.
+    #[must_use]
+    pub fn of_cutoff(selector: Selector, issuer: &Issuer<'_>, value: &str, first_seq: u64) -> Self {
+        let [high, low] = length_of(issuer);
+        let mut head = [CUTOFF_TAG | selector as u8, high, low, 0, 0, 0, 0, 0, 0, 0, 0];
+        head[3..].copy_from_slice(&first_seq.to_be_bytes());
+        any_length([&head, issuer.as_str().as_bytes(), value.as_bytes()])
+    }
+}
+
+/// Issuers are at most [`CLAIM_BYTES_MAX`] long, so two bytes hold the length.
+fn length_of(issuer: &Issuer<'_>) -> [u8; 2] {
+    u16::try_from(issuer.as_str().len()).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 fn any_length(parts: [&[u8]; 3]) -> Key {
@@ -281,6 +318,10 @@ mod tests {
             Key::new(Selector::Jti, &Issuer::NAMELESS, "abc"),
             Key::new(Selector::Sub, &issuer("ab"), "c"),
             Key::new(Selector::Jti, &issuer("ab"), "C"),
+            Key::of_cutoff(Selector::Sub, &issuer("ab"), "c", 1),
+            Key::of_cutoff(Selector::Sub, &issuer("ab"), "c", 2),
+            Key::of_cutoff(Selector::Sid, &issuer("ab"), "c", 1),
+            Key::of_cutoff(Selector::Iss, &issuer("ab"), "", 1),
         ];
         for (i, a) in keys.iter().enumerate() {
             assert!(keys[i + 1..].iter().all(|b| a != b));

@@ -37,7 +37,7 @@ pub use self::refusal::{JSON_DEPTH_MAX, Part, Refusal, TOKEN_BYTES_MAX, VerifyEr
 pub use self::secret::{Secret, SecretEncoding};
 pub use self::settings::{IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
 use crate::clock::NumericDate;
-use crate::token::{Issuer, Jti, Subject};
+use crate::token::{ClientId, Issuer, Jti, Sid, Subject};
 
 /// What a genuine token says. Nothing here is judged against the time.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,10 +48,10 @@ pub struct VerifiedToken {
     pub jti: Option<Jti<'static>>,
     /// Its subject.
     pub sub: Option<Subject<'static>>,
-    /// Its session; 1 to 1,024 bytes.
-    pub sid: Option<String>,
-    /// Its client: `client_id`, else `azp`; 1 to 1,024 bytes.
-    pub client_id: Option<String>,
+    /// Its session.
+    pub sid: Option<Sid<'static>>,
+    /// Its client: `client_id`, else `azp`.
+    pub client_id: Option<ClientId<'static>>,
     /// When it expires; a fraction is rounded up.
     pub exp: Option<NumericDate>,
     /// When it was issued; a fraction is rounded down.

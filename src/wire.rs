@@ -6,7 +6,8 @@ mod answers;
 mod requests;
 
 pub use answers::{
-    CheckAnswer, CheckAnswers, CheckManyAnswer, Entries, Entry, NotStoredAnswer, Problem, PurgeAnswer, RejectedLine,
-    RevokeAnswer, RevokeAnswers, RevokeManyAnswer, StoredAnswer,
+    CheckAnswer, CheckAnswers, CheckManyAnswer, DryRunAnswer, Entries, Entry, LogOutAnswer, LogOutAnswers,
+    NotStoredAnswer, Problem, PurgeAnswer, RejectedLine, RestoreAnswer, RevokeAnswer, RevokeAnswers, RevokeManyAnswer,
+    StoredAnswer,
 };
-pub use requests::{CheckBody, CheckClaims, CheckId, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};
+pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

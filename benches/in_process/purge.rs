@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use revokd::revocation::Verdict;
-use revokd::token::{Issuer, Jti, Key};
+use revokd::revocation::{TokenClaims, Verdict};
+use revokd::token::{Issuer, Jti};
 
 use super::memory::as_f64;
 use super::store::{DAY_S, Shape, Store, new_directory};
@@ -75,7 +75,7 @@ fn check_until(store: &Store, all: u64, stop: &AtomicBool) -> Vec<f64> {
         };
         let begun = Instant::now();
         let jti = Jti::parse(id).unwrap_or_else(|error| panic!("{error}"));
-        let verdict = store.denylist.check_blocking(&Key::of_token(&Issuer::NAMELESS, &jti));
+        let verdict = store.denylist.check_blocking(&TokenClaims::of_jti(&Issuer::NAMELESS, jti));
         micros.push(begun.elapsed().as_secs_f64() * 1e6);
         assert_eq!(matches!(verdict, Ok(Verdict::Revoked(_))), survivor, "{verdict:?}");
     }

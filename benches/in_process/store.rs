@@ -204,7 +204,7 @@ fn settings() -> Settings {
         waiting_writes_max: 32_768,
         reads_max: 64,
         read_timeout_ms: 250,
-        shares: ShareLimits { entries_max: 50_000_000, journal_bytes_max: 16 << 30 },
+        shares: ShareLimits { entries_max: 50_000_000, journal_bytes_max: 16 << 30, cutoffs_max: 1_000_000 },
         changes_per_entry_max: 64,
         heartbeat_s: 600,
     }

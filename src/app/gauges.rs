@@ -8,6 +8,7 @@ use crate::denylist::{Denylist, Status};
 use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
 use crate::telemetry::LogGuard;
+use crate::token::Selector;
 
 /// Whether the wall clock was doubted when it was last looked at.
 #[derive(Debug, Default)]
@@ -77,7 +78,10 @@ fn set_gauges(status: &Status, metrics: &Metrics) {
     filter.negative.absolute(status.surely_good);
     filter.positive.absolute(status.maybes);
     filter.false_positives.absolute(status.false_positives);
-    metrics.revocations.active.set(status.records as f64);
+    let cutoffs = metrics.revocations.active.iter().zip(status.cutoffs);
+    cutoffs.for_each(|(gauge, held)| gauge.set(held as f64));
+    let tokens = status.records.saturating_sub(status.cutoff_records);
+    metrics.revocations.active[Selector::Jti as usize].set(tokens as f64);
     metrics.store.journal_bytes.set(status.journal.bytes_total as f64);
     metrics.store.journal_segments.set(status.journal.segments as f64);
     metrics.store.index_rebuilds.absolute(status.index_rebuilds);

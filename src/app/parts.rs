@@ -60,6 +60,7 @@ pub(super) fn issuers(config: &Config) -> Result<Issuers, AppError> {
             lifetime_max_s,
             lifetime_max_name,
             leeway_s: settings.leeway_s.unwrap_or(tokens.leeway_s),
+            clock_skew_s: settings.clock_skew_s,
         })
     };
     let named: Vec<_> = config.issuers.iter().map(limits).collect::<Result<_, SettingsError>>()?;
@@ -80,6 +81,7 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
         shares: ShareLimits {
             entries_max: config.limits.entries_max,
             journal_bytes_max: config.limits.journal_bytes_max,
+            cutoffs_max: config.limits.cutoffs_max,
         },
         changes_per_entry_max: config.limits.changes_per_entry_max,
         heartbeat_s: (config.clock.step_max_s / 4).clamp(1, 600),

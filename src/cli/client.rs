@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Method, Response, StatusCode, Url, redirect};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
@@ -88,32 +88,41 @@ impl Client {
 
     /// Asks with query parameters.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Refused> {
-        let mut url = format!("{}{path}", self.base);
-        if let (false, Ok(with)) = (query.is_empty(), Url::parse_with_params(&url, query)) {
-            url = with.into();
-        }
-        self.send(Method::GET, &url, None)
+        self.send(self.http.request(Method::GET, self.url(path, query)))
+    }
+
+    /// Removes what is at `path`, if its `seq` is still this one.
+    pub(super) fn delete<T>(&self, path: &str, query: &[(&str, &str)], seq: u64) -> Result<T, Refused>
+    where
+        T: DeserializeOwned,
+    {
+        self.send(self.http.request(Method::DELETE, self.url(path, query)).header(IF_MATCH, seq))
     }
 
     /// Posts JSON.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refused> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreadable(&error))?;
-        self.send(Method::POST, &format!("{}{path}", self.base), Some(("application/json", body)))
+        self.post_bytes(path, "application/json", body)
     }
 
     /// Posts lines of JSON.
     pub(super) fn post_lines<T: DeserializeOwned>(&self, path: &str, lines: Vec<u8>) -> Result<T, Refused> {
-        self.send(Method::POST, &format!("{}{path}", self.base), Some(("application/x-ndjson", lines)))
+        self.post_bytes(path, "application/x-ndjson", lines)
     }
 
-    fn send<T>(&self, method: Method, url: &str, body: Option<(&'static str, Vec<u8>)>) -> Result<T, Refused>
-    where
-        T: DeserializeOwned,
-    {
-        let mut request = self.http.request(method, url);
-        if let Some((kind, body)) = body {
-            request = request.header(CONTENT_TYPE, kind).body(body);
+    fn post_bytes<T: DeserializeOwned>(&self, path: &str, kind: &str, body: Vec<u8>) -> Result<T, Refused> {
+        self.send(self.http.request(Method::POST, self.url(path, &[])).header(CONTENT_TYPE, kind).body(body))
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
+        let url = format!("{}{path}", self.base);
+        match Url::parse_with_params(&url, query) {
+            Ok(with) if !query.is_empty() => with.into(),
+            _ => url,
         }
+    }
+
+    fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|error| self.unreachable(&error))?;
             if !response.status().is_success() {

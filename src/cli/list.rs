@@ -14,13 +14,15 @@ const PAGE: u64 = 1_000;
 
 /// List what is revoked, newest first
 ///
-/// Lists the live entries, newest first, as a table, or with --json as one JSON object a line. Control characters in
+/// Lists the live entries, newest first, as a table, or with --json as one JSON object a line: revocations of tokens (kind
+/// jti), and logouts of sessions, subjects, clients and whole issuers (`sid`, `sub`, `client_id`, `iss`). Control characters in
 /// values are shown as \u{..}, and complete values only with --json.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   revokd list
   revokd list --sub alice
+  revokd list --kind sub --iss https://auth.example
   revokd list --all --json | jq -r .value")]
 pub(super) struct ListArgs {
     /// Only entries of this subject
@@ -29,6 +31,9 @@ pub(super) struct ListArgs {
     /// Only entries of this issuer
     #[arg(long)]
     iss: Option<String>,
+    /// Only entries of this kind
+    #[arg(long, value_parser = ["jti", "sid", "sub", "client_id", "iss"])]
+    kind: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -70,27 +75,36 @@ pub(super) fn run(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Exit
 
 fn page(client: &Client, args: &ListArgs, after: Option<&str>, limit: u64) -> anyhow::Result<Entries> {
     let limit = limit.to_string();
-    let given = [("sub", args.sub.as_deref()), ("iss", args.iss.as_deref()), ("after", after), ("limit", Some(&limit))];
+    let given = [
+        ("sub", args.sub.as_deref()),
+        ("iss", args.iss.as_deref()),
+        ("kind", args.kind.as_deref()),
+        ("after", after),
+        ("limit", Some(&limit)),
+    ];
     let query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     Ok(client.get("/revocations", &query)?)
 }
 
-const HEADINGS: [&str; 8] = ["SEQ", "KIND", "VALUE", "SUB", "ISS", "REVOKED AT", "EXPIRES AT", "REASON"];
+/// Columns of the table.
+const COLUMNS: usize = 9;
+
+const HEADINGS: [&str; COLUMNS] = ["ID", "SEQ", "KIND", "VALUE", "SUB", "ISS", "REVOKED AT", "EXPIRES AT", "REASON"];
 
 /// Columns as wide as the first page asks for, so that a long list can be printed as it comes.
 #[derive(Default)]
-struct Table {
-    widths: Option<[usize; 8]>,
+pub(super) struct Table {
+    widths: Option<[usize; COLUMNS]>,
 }
 
 impl Table {
-    fn print(&mut self, entries: &[Entry]) -> Result<(), output::OutputError> {
+    pub(super) fn print(&mut self, entries: &[Entry]) -> Result<(), output::OutputError> {
         let rows: Vec<_> = entries.iter().map(row).collect();
         let headings = HEADINGS.map(str::to_owned);
         if let Some(widths) = &self.widths {
             return rows.iter().try_for_each(|row| output::line(&aligned(row, widths)));
         }
-        let mut widths = [0; 8];
+        let mut widths = [0; COLUMNS];
         for row in rows.iter().chain([&headings]) {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
@@ -101,10 +115,11 @@ impl Table {
     }
 }
 
-fn row(entry: &Entry) -> [String; 8] {
+fn row(entry: &Entry) -> [String; COLUMNS] {
     let shown = |text: &str| short(&printable(text));
     let optional = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), shown);
     [
+        shown(&entry.id),
         entry.seq.to_string(),
         shown(&entry.kind),
         shown(&entry.value),
@@ -125,7 +140,7 @@ fn short(text: &str) -> String {
     }
 }
 
-fn aligned(row: &[String; 8], widths: &[usize; 8]) -> String {
+fn aligned(row: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
     let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
     cells.join("  ").trim_end().to_owned()
 }

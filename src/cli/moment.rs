@@ -24,8 +24,12 @@ impl Moment {
     }
 }
 
-/// Parses `1800000000`, `+90s`, `+1h30m` (units w, d, h, m, s).
+/// Parses `1800000000`, `+90s`, `-1h30m` (units w, d, h, m, s).
 pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+    // Without a unit it is a NumericDate before 1970.
+    if let Some(seconds) = text.strip_prefix('-').and_then(parse_duration) {
+        return Ok(Moment::In(-seconds));
+    }
     if let Some(duration) = text.strip_prefix('+') {
         let seconds = parse_duration(duration).ok_or_else(|| format!("{text:?} is no duration like +1h30m"))?;
         return Ok(Moment::In(seconds));
@@ -91,7 +95,23 @@ mod tests {
         assert_eq!(parse_moment("+90s"), Ok(Moment::In(90)));
         assert_eq!(parse_moment("+1h30m"), Ok(Moment::In(5_400)));
         assert_eq!(parse_moment("+1w2d"), Ok(Moment::In(777_600)));
-        for bad in ["", "+", "1h", "+1", "+h", "+1y", "+1h30", "+-1h", "soon", "+9223372036854775807w", "1.5"] {
+        assert_eq!(parse_moment("-1h30m"), Ok(Moment::In(-5_400)));
+        for bad in [
+            "",
+            "+",
+            "1h",
+            "+1",
+            "+h",
+            "+1y",
+            "+1h30",
+            "+-1h",
+            "--1h",
+            "-1y",
+            "-h",
+            "soon",
+            "+9223372036854775807w",
+            "1.5",
+        ] {
             assert!(parse_moment(bad).is_err(), "{bad}");
         }
     }

@@ -89,6 +89,11 @@ pub struct Limits {
     #[config(default = 17_179_869_184u64)]
     pub journal_bytes_max: u64,
 
+    /// Most cutoffs (force-logouts) held per issuer and per API key, those taken back included; each takes some 500 bytes of
+    /// memory. One more is answered 507. 1 to 100,000,000.
+    #[config(default = 1_000_000)]
+    pub cutoffs_max: u64,
+
     /// How often one entry may be changed: its first revocation counts, then each extension or restoration; one more is
     /// answered 422. 1 to 1,000,000.
     #[config(default = 64)]

@@ -157,6 +157,7 @@ impl Rules<'_> {
         self.range("limits.waiting_writes_max", limits.waiting_writes_max, 1..=1_000_000);
         self.range("limits.entries_max", limits.entries_max, 1..=1_000_000_000);
         self.range("limits.journal_bytes_max", limits.journal_bytes_max, MIB..=MIB * MIB * 1_024);
+        self.range("limits.cutoffs_max", limits.cutoffs_max, 1..=100_000_000);
         self.range("limits.changes_per_entry_max", limits.changes_per_entry_max, 1..=1_000_000);
         if limits.line_bytes_max > limits.ndjson_bytes_max {
             let (line, body) = (limits.line_bytes_max, limits.ndjson_bytes_max);

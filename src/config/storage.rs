@@ -31,8 +31,8 @@ pub struct Store {
     #[config(default = 65_536)]
     pub overlay_entries_max: usize,
 
-    /// How long opening the index may take, or proving it stand still, before it is given up and rebuilt from the
-    /// journal, milliseconds. 100 to 3,600,000.
+    /// How long opening the index may take, or proving it or taking entries in stand still, before it is given up and
+    /// rebuilt from the journal, milliseconds. 100 to 3,600,000.
     #[config(default = 60_000)]
     pub open_timeout_ms: u64,
 }

@@ -3,11 +3,17 @@
 //! Nothing here changes the state. Decisions of one group see each other; if the group cannot be written, all of it is
 //! answered with the error.
 
+mod answers;
+mod logout;
+mod restore;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use self::answers::Answers;
+pub(super) use self::logout::plan;
 use super::bucket::Found;
-use super::places::Place;
+use super::cutoffs::Standing;
 use super::request::{Outcome, Proof, Refusal, RevokeRequest, WriteError};
 use super::state::State;
 use super::usage::{Claims, Usage};
@@ -15,11 +21,11 @@ use super::writer::{Ask, Pending, Reply};
 use crate::clock::{Now, NumericDate};
 use crate::event::{Change, Event, Origin, Seq};
 use crate::issuers::IssuerLimits;
-use crate::revocation::{Unavailable, ends_at};
+use crate::revocation::{BucketId, Revocation, Unavailable, ends_at};
 use crate::token::{Issuer, Key};
 
 /// Longest lifetime of a verified token that can still be revoked: ten years, in seconds.
-const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
+pub(super) const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
 
 /// A group being decided.
 pub(super) struct Group<'a> {
@@ -29,7 +35,9 @@ pub(super) struct Group<'a> {
     next_seq: Seq,
     events: Vec<Pending>,
     /// Latest event of each key that this group changes.
-    changed: HashMap<Key, (Found, usize)>,
+    changed: HashMap<Key, Latest>,
+    /// Cutoffs that this group makes or puts off the end of, by their keys; `None` for those that it takes back.
+    cutoffs: HashMap<Key, Option<Arc<Standing>>>,
     raised: HashMap<Issuer<'static>, i64>,
     /// The shares of what this group stores.
     claims: Claims,
@@ -37,26 +45,13 @@ pub(super) struct Group<'a> {
     requests: usize,
 }
 
-/// Where one call's answer goes, and what it is if the group is written; until then the call keeps its place.
-type Decided = (Reply<Vec<Outcome>>, Result<Vec<Outcome>, WriteError>, Place);
-
-/// What is answered once the group is durable.
-#[derive(Default)]
-pub(super) struct Answers {
-    revokes: Vec<Decided>,
-    records: Vec<(Reply<Seq>, Seq)>,
-}
-
-impl Answers {
-    /// Answers every caller: with what was decided, or with the error if the group was not written.
-    pub(super) fn send(self, written: &Result<(), WriteError>) {
-        for (reply, outcomes, _place) in self.revokes {
-            let _ = reply.send(written.clone().and(outcomes));
-        }
-        for (reply, seq) in self.records {
-            let _ = reply.send(written.clone().map(|()| seq));
-        }
-    }
+/// The latest event of one key, and what else the next one depends on.
+#[derive(Clone)]
+struct Latest {
+    found: Found,
+    changes: usize,
+    /// The furthest bucket that holds an event of the key.
+    furthest: BucketId,
 }
 
 impl<'a> Group<'a> {
@@ -68,6 +63,7 @@ impl<'a> Group<'a> {
             next_seq: last_seq + 1,
             events: Vec::new(),
             changed: HashMap::new(),
+            cutoffs: HashMap::new(),
             raised: HashMap::new(),
             claims: Claims::default(),
             answers: Answers::default(),
@@ -86,14 +82,14 @@ impl<'a> Group<'a> {
 
     /// Decides about one call. A doubt about one of its requests is unavailable for the call; what was decided before
     /// the doubt stays in the group, since doing it is harmless and not doing it would tear other calls apart.
-    pub(super) fn revoke(&mut self, ask: Ask) {
-        self.requests += ask.requests.len();
-        let outcomes = ask
-            .requests
+    pub(super) fn revoke(&mut self, ask: Ask<Vec<RevokeRequest>, Vec<Outcome>>) {
+        let Ask { what: requests, origin, admin, place, reply } = ask;
+        self.requests += requests.len();
+        let outcomes = requests
             .into_iter()
-            .map(|request| self.decide(request, &ask.origin, ask.admin).map_err(WriteError::from))
+            .map(|request| self.decide(request, &origin, admin).map_err(WriteError::from))
             .collect();
-        self.answers.revokes.push((ask.reply, outcomes, ask.place));
+        self.answers.revoked(reply, outcomes, place);
     }
 
     /// Takes a change in that is no entry.
@@ -107,7 +103,16 @@ impl<'a> Group<'a> {
         self.requests += 1;
         let event = self.event(change, ends_at, origin);
         let seq = self.push(event.seq, encoded(&event));
-        self.answers.records.push((reply, seq));
+        self.answers.recorded(reply, seq);
+    }
+
+    /// A check has seen a token of this lifetime. Nobody waits for what becomes of it.
+    pub(super) fn saw(&mut self, issuer: &Issuer<'static>, lifetime_s: i64) {
+        self.requests += 1;
+        let Ok(limits) = self.state.issuers.limits_of(issuer) else { return };
+        if let Err(error) = self.saw_lifetime(issuer, lifetime_s, limits) {
+            tracing::error!(%error, "how long tokens live could not be noted; the next check of one tries again");
+        }
     }
 
     fn decide(
@@ -120,6 +125,7 @@ impl<'a> Group<'a> {
         let Ok(limits) = self.state.issuers.limits_of(&revocation.issuer) else {
             return Err(Unavailable::NotReady);
         };
+        self.note_lifetime(&revocation, request.proof, limits)?;
         let ends = ends_at(revocation.exp, limits.leeway_s);
         if ends < self.now.earliest {
             return Ok(Outcome::Expired);
@@ -128,9 +134,9 @@ impl<'a> Group<'a> {
             return Ok(Outcome::Refused(refusal));
         }
         let key = revocation.key();
-        let (latest, changes) = self.latest(&key)?;
-        let live = latest.filter(|found| found.is_live(self.now.earliest));
-        if let Some(found) = &live
+        let latest = self.latest(&key)?;
+        let live = latest.as_ref().filter(|latest| latest.found.is_live(self.now.earliest));
+        if let Some(Latest { found, .. }) = live
             && found.revoked.is_some()
             && found.ends_at >= ends
         {
@@ -138,27 +144,36 @@ impl<'a> Group<'a> {
         }
         // What has ended counts no more, or a few short lives would keep a token from being revoked. The last tenth is
         // for admins.
-        let changes = if live.is_some() { changes } else { 0 };
+        let changes = live.map_or(0, |latest| latest.changes);
         let limit = self.state.settings.changes_per_entry_max;
         let limit = if admin { limit } else { limit - limit / 10 };
         if changes >= limit as usize {
             return Ok(Outcome::Refused(Refusal::TooManyChanges { limit }));
         }
         // An entry keeps the furthest end ever recorded for its key, restored or not.
-        let ends = live.map_or(ends, |found| found.ends_at.max(ends));
-        let issuer = revocation.issuer.clone();
+        let ends = live.map_or(ends, |latest| latest.found.ends_at.max(ends));
         let reason = revocation.reason.clone();
         let event = self.event(Change::Revoked(revocation), ends, origin.clone());
         let raw = encoded(&event);
-        let shares = self.state.settings.shares;
-        if let Err(refusal) = self.usage.admit(&mut self.claims, &event, raw.len(), shares, admin) {
+        if let Err(refusal) = self.admit(&event, &raw, admin) {
             return Ok(Outcome::Refused(refusal));
         }
         let seq = self.push(event.seq, raw);
         let found = Found { seq, ends_at: ends, revoked: Some((event.recorded_at, reason)) };
-        self.changed.insert(key, (found, changes + 1));
-        self.note_lifetime(&event, issuer, request.proof, limits.lifetime_max_s);
+        self.note(key, found, &event, latest.map(|latest| Latest { changes, ..latest }));
         Ok(Outcome::Stored { seq, ends_at: ends })
+    }
+
+    /// Lets the holders of `event` add it, or names the limit.
+    fn admit(&mut self, event: &Event<'_>, raw: &[u8], admin: bool) -> Result<(), Refusal> {
+        self.usage.admit(&mut self.claims, event, raw.len(), self.state.settings.shares, admin)
+    }
+
+    /// Notes for the rest of the group that `event`, of which `found` is what a lookup would find, is the latest of `key`.
+    fn note(&mut self, key: Key, found: Found, event: &Event<'_>, before: Option<Latest>) {
+        let bucket = BucketId::of(event.recorded_at, event.ends_at);
+        let (changes, furthest) = before.map_or((0, bucket), |before| (before.changes, before.furthest.max(bucket)));
+        self.changed.insert(key, Latest { found, changes: changes + 1, furthest });
     }
 
     /// What a caller merely asserts is limited; what a signature proves may live longer, or it could not be revoked in
@@ -173,39 +188,43 @@ impl<'a> Group<'a> {
     }
 
     /// A verified token that lives longer than its issuer's limit is counted, and raises how long that issuer's cutoffs
-    /// are kept (promise 5).
-    fn note_lifetime(&mut self, event: &Event<'_>, issuer: Issuer<'static>, proof: Proof, lifetime_max_s: i64) {
-        let (Proof::Verified { iat: Some(iat) }, Change::Revoked(revocation)) = (proof, &event.change) else {
-            return;
-        };
+    /// are kept, whatever becomes of its revocation.
+    fn note_lifetime(
+        &mut self,
+        revocation: &Revocation<'static>,
+        proof: Proof,
+        limits: &IssuerLimits,
+    ) -> Result<(), Unavailable> {
+        let Proof::Verified { iat: Some(iat) } = proof else { return Ok(()) };
         let lifetime_s = revocation.exp.since(iat);
-        if lifetime_s <= lifetime_max_s {
-            return;
+        if lifetime_s <= limits.lifetime_max_s {
+            return Ok(());
         }
         self.state.metrics.revocations.overlong.increment(1);
-        let known_s = self.raised.get(&issuer).copied().unwrap_or_else(|| self.state.lifetime_of(&issuer));
-        if lifetime_s <= known_s || lifetime_s > VERIFIED_LIFETIME_MAX_S {
-            return;
-        }
-        tracing::warn!(lifetime_s, lifetime_max_s, "a verified token outlives its issuer's lifetime_max_s");
-        self.raised.insert(issuer.clone(), lifetime_s);
-        let change = Change::LifetimeRaised { issuer, lifetime_s };
-        let event = self.event(change, NumericDate::NEVER, Origin::INTERNAL);
-        self.push(event.seq, encoded(&event));
+        self.saw_lifetime(&revocation.issuer, lifetime_s, limits)
     }
 
-    /// The latest event of `key`, and how often it was changed.
-    fn latest(&self, key: &Key) -> Result<(Option<Found>, usize), Unavailable> {
-        if let Some((found, changes)) = self.changed.get(key) {
-            return Ok((Some(found.clone()), *changes));
+    /// How long tokens of `issuer` live at the most, as far as is known.
+    fn lifetime_of(&self, issuer: &Issuer<'static>, limits: &IssuerLimits) -> i64 {
+        let raised_s = self.raised.get(issuer).copied().unwrap_or_else(|| self.state.lifetime_of(issuer));
+        raised_s.max(limits.lifetime_max_s)
+    }
+
+    /// The latest event of `key`, if there is one.
+    fn latest(&self, key: &Key) -> Result<Option<Latest>, Unavailable> {
+        if let Some(latest) = self.changed.get(key) {
+            return Ok(Some(latest.clone()));
         }
         let trust_filter = self.state.settings.filter_on;
         if trust_filter && !self.state.front.maybe(key).map_err(|_| Unavailable::Poisoned)? {
-            return Ok((None, 0));
+            return Ok(None);
         }
-        self.state.reading(|| match self.state.buckets.latest(key, trust_filter)? {
-            None => Ok((None, 0)),
-            Some(found) => Ok((Some(found), self.state.buckets.changes(key)?)),
+        self.state.reading(|| {
+            let Some(found) = self.state.buckets.latest(key, trust_filter)? else { return Ok(None) };
+            let (changes, furthest) = self.state.buckets.changes(key)?;
+            // What was found lies in a bucket.
+            let furthest = furthest.ok_or(Unavailable::Index)?;
+            Ok(Some(Latest { found, changes, furthest }))
         })
     }
 

@@ -7,7 +7,7 @@ use super::state::State;
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
 use crate::index::IndexError;
-use crate::revocation::{Revocation, Unavailable};
+use crate::revocation::{Cutoff, Revocation, Unavailable};
 use crate::token::{Issuer, Key, Selector, Subject};
 
 /// Entries that one page looks at, at the most: bounds the time of a list whose filter matches little.
@@ -18,8 +18,46 @@ const LOOKED_AT_MAX: usize = 20_000;
 pub struct ListFilter {
     /// Entries of this issuer only; needed for `sub`.
     pub issuer: Option<Issuer<'static>>,
-    /// Entries of this subject of `issuer` only.
+    /// Entries of this subject of `issuer` only: revocations of its tokens, and cutoffs on it.
     pub sub: Option<Subject<'static>>,
+    /// Entries that name this selector only.
+    pub kind: Option<Selector>,
+}
+
+impl ListFilter {
+    fn lets_through(&self, entry: &Entry) -> bool {
+        self.issuer.as_ref().is_none_or(|issuer| issuer == entry.issuer())
+            && self.kind.is_none_or(|kind| kind == entry.selector())
+    }
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// One token is revoked.
+    Revocation(Revocation<'static>),
+    /// Every token of a target is revoked that was issued up to an instant.
+    Cutoff(Cutoff<'static>),
+}
+
+impl Entry {
+    /// Whose tokens it is about.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer<'static> {
+        match self {
+            Self::Revocation(revocation) => &revocation.issuer,
+            Self::Cutoff(cutoff) => &cutoff.issuer,
+        }
+    }
+
+    /// The selector that it names.
+    #[must_use]
+    pub const fn selector(&self) -> Selector {
+        match self {
+            Self::Revocation(_) => Selector::Jti,
+            Self::Cutoff(cutoff) => cutoff.target.selector(),
+        }
+    }
 }
 
 /// One live entry, as listings show it.
@@ -29,9 +67,9 @@ pub struct Listed {
     pub key: Key,
     /// Place in the history.
     pub seq: Seq,
-    /// The revocation.
-    pub revocation: Revocation<'static>,
-    /// When it was revoked.
+    /// What it says.
+    pub entry: Entry,
+    /// When it was made.
     pub revoked_at: NumericDate,
     /// Until when it lives.
     pub ends_at: NumericDate,
@@ -66,8 +104,14 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
     let before = before.unwrap_or(Seq::MAX);
     let all = state.buckets.all();
     let mut sources = Vec::with_capacity(all.buckets.len());
-    for bucket in &all.buckets {
-        sources.push(newest(bucket, subject.as_ref(), before)?);
+    match filter.kind {
+        // Found in memory, however many revocations of tokens lie between them.
+        Some(kind) if kind != Selector::Jti && subject.is_none() => sources.push(newest_cutoffs(state, kind, before)?),
+        _ => {
+            for bucket in &all.buckets {
+                sources.push(newest(bucket, subject.as_ref(), before)?);
+            }
+        }
     }
     let mut merge = Merge::over(sources)?;
     let mut page = Page { entries: Vec::new(), next: None };
@@ -80,13 +124,28 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
         }
         looked_at += 1;
         last = seq;
-        if let Some(listed) = shown(state, &key, seq)?
-            && filter.issuer.as_ref().is_none_or(|issuer| *issuer == listed.revocation.issuer)
-        {
+        if let Some(listed) = shown(state, &key, seq)?.filter(|listed| filter.lets_through(&listed.entry)) {
             page.entries.push(listed);
         }
     }
     Ok(page)
+}
+
+/// The live ones of the cutoffs on `targets`, newest first, `limit` at the most; and whether there are more.
+pub(super) fn standing(state: &State, targets: &[Key], limit: usize) -> Result<(Vec<Listed>, bool), Unavailable> {
+    let earliest = state.clock.now().earliest;
+    let mut standing: Vec<_> = {
+        let register = state.cutoffs.register()?;
+        let all = targets.iter().flat_map(|target| register.of_target(target));
+        all.filter(|cutoff| cutoff.is_live(earliest)).cloned().collect()
+    };
+    standing.sort_unstable_by_key(|cutoff| std::cmp::Reverse(cutoff.seq));
+    let more = standing.len() > limit;
+    let listed = standing.iter().take(limit).map(|cutoff| {
+        let event = Event::decode(&cutoff.raw).map_err(|_| Unavailable::Index)?;
+        listed(&cutoff.id, &event).ok_or(Unavailable::Index)
+    });
+    Ok((listed.collect::<Result<_, _>>()?, more))
 }
 
 /// The entry that the event `seq` of `key` made, if it is still the one in force.
@@ -94,16 +153,24 @@ fn shown(state: &State, key: &Key, seq: Seq) -> Result<Option<Listed>, Unavailab
     let Some(raw) = state.buckets.raw_latest(key, state.settings.filter_on)? else { return Ok(None) };
     let event = Event::decode(&raw).map_err(|_| Unavailable::Index)?;
     let in_force = event.seq == seq && state.clock.now().earliest <= event.ends_at;
-    match event.change {
-        Change::Revoked(revocation) if in_force => Ok(Some(Listed {
-            key: *key,
-            seq,
-            revocation: revocation.into_owned(),
-            revoked_at: event.recorded_at,
-            ends_at: event.ends_at,
-        })),
-        _ => Ok(None),
-    }
+    Ok(if in_force { listed(key, &event) } else { None })
+}
+
+/// The entry that an event makes, if it makes one rather than takes it back.
+fn listed(key: &Key, event: &Event<'_>) -> Option<Listed> {
+    let (entry, revoked_at) = match event.change.clone() {
+        Change::Revoked(revocation) => (Entry::Revocation(revocation.into_owned()), event.recorded_at),
+        Change::Cutoff(record) => (Entry::Cutoff(record.cutoff.into_owned()), record.revoked_at),
+        _ => return None,
+    };
+    Some(Listed { key: *key, seq: event.seq, entry, revoked_at, ends_at: event.ends_at })
+}
+
+/// The cutoffs that name `kind`, as many as one page may look at.
+fn newest_cutoffs(state: &State, kind: Selector, before: Seq) -> Result<Newest, Unavailable> {
+    let newest: Vec<_> = state.cutoffs.register()?.newest(kind, before).take(LOOKED_AT_MAX + 1).map(Ok).collect();
+    let all: Box<dyn Iterator<Item = _>> = Box::new(newest.into_iter());
+    Ok(all.peekable())
 }
 
 fn newest(bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest, Unavailable> {
@@ -114,7 +181,7 @@ fn newest(bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest,
         let event = Event::decode(&raw).map_err(|_| Unavailable::Index)?;
         let Some((key, _)) = event.entry() else { continue };
         lowest = lowest.min(event.seq);
-        if event.seq < before && subject.is_none_or(|subject| subject_of(&event) == Some(*subject)) {
+        if event.seq < before && subject.is_none_or(|subject| event.subject() == Some(*subject)) {
             overlaid.push((event.seq, key));
         }
     }
@@ -122,15 +189,6 @@ fn newest(bucket: &Bucket, subject: Option<&Key>, before: Seq) -> Result<Newest,
     let tree = bucket.tree().map_err(|error| bucket.unreadable(&error))?;
     let all: Box<dyn Iterator<Item = _>> = Box::new(overlaid.into_iter().map(Ok).chain(tree.newest(subject, lowest)));
     Ok(all.peekable())
-}
-
-fn subject_of(event: &Event<'_>) -> Option<Key> {
-    match &event.change {
-        Change::Revoked(Revocation { issuer, sub: Some(sub), .. }) => {
-            Some(Key::new(Selector::Sub, issuer, sub.as_str()))
-        }
-        _ => None,
-    }
 }
 
 /// Merges descending sources by `seq`.

@@ -1,6 +1,6 @@
 //! From what is on disk to a denylist that may serve: journal (verify), index (prove or mend), filters, ready.
 //!
-//! Journal and index are read once each. The journal's pass folds every event: keys and lifetimes into memory, entries
+//! Journal and index are read once each. The journal's pass folds every event: keys, lifetimes and cutoffs into memory, entries
 //! into the digest of their bucket, or into its overlay where the index says itself that it is behind. The index's pass
 //! is an ordered scan of every tree, which must give the same digests and fills the filters. If it does not, or fails,
 //! panics or stands still, a new generation is built from the journal beside it.
@@ -179,6 +179,7 @@ pub fn open(
         keys: folded.keys,
         front: folded.front,
         buckets: folded.buckets,
+        cutoffs: folded.cutoffs,
         index_rebuilt,
         lifetimes: folded.lifetimes,
         journal: journal.stats(now),

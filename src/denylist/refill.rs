@@ -11,7 +11,8 @@ use super::state::State;
 use crate::revocation::{BucketId, Unavailable};
 use crate::token::Key;
 
-/// How often staleness is looked at when no write asks for a refill.
+/// How often staleness is looked at when no write asks for a refill; and how often at the least what checks have brought is
+/// moved on.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Keys that are put into the new filter at a time.
@@ -36,6 +37,7 @@ impl Refiller {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.state.seen.turn(self.state.clock.boot_s());
             // What an index that failed still gives may be too little.
             if self.state.index_failed() {
                 continue;

@@ -2,7 +2,8 @@
 
 use crate::clock::NumericDate;
 use crate::event::Seq;
-use crate::revocation::{Revocation, Unavailable};
+use crate::revocation::{Reason, Revocation, Target, Unavailable};
+use crate::token::{Issuer, Key};
 
 /// How the caller knows the `exp` of what it revokes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,83 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+/// Whose tokens are to be cut off, and from when on new ones are good again.
+#[derive(Debug, Clone)]
+pub struct LogOutRequest {
+    /// Whose tokens.
+    pub issuer: Issuer<'static>,
+    /// Which of them.
+    pub target: Target<'static>,
+    /// The last second whose tokens are revoked; now if absent. May lie in the past, not in the future.
+    pub issued_before: Option<NumericDate>,
+    /// Why.
+    pub reason: Option<Reason<'static>>,
+}
+
+/// What became of one [`LogOutRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogOutOutcome {
+    /// Durable. Also when the very same cutoff was in force before.
+    Stored {
+        /// The cutoff's place in the history.
+        seq: Seq,
+        /// What the denylist knows it by.
+        key: Key,
+        /// When it applies from and how long.
+        span: CutoffSpan,
+    },
+    /// Every token that it would hit has expired by itself; nothing was stored.
+    Expired {
+        /// The earliest `issued_before` that would still hit something.
+        earliest: NumericDate,
+    },
+    /// A limit was passed; nothing was stored.
+    Refused(Refusal),
+}
+
+/// From when to when a cutoff matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutoffSpan {
+    /// The last second whose tokens are revoked, by a true clock.
+    pub issued_before: NumericDate,
+    /// The first `iat` that is not revoked.
+    pub good_from: NumericDate,
+    /// Until when the cutoff lives.
+    pub ends_at: NumericDate,
+}
+
+/// One entry to take back.
+#[derive(Debug, Clone)]
+pub struct RestoreRequest {
+    /// What the denylist knows it by.
+    pub key: Key,
+    /// Its place in the history, as the caller knows it: what has changed since is not taken back unseen.
+    pub seq: Seq,
+    /// Why.
+    pub reason: Option<Reason<'static>>,
+}
+
+/// What became of one [`RestoreRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestoreOutcome {
+    /// Durable: the entry counts no more.
+    Restored {
+        /// The restore's place in the history.
+        seq: Seq,
+        /// What cutoffs on the same tokens have in common, one for each selector that is known.
+        targets: Vec<Key>,
+    },
+    /// No live entry has this key.
+    NotFound,
+    /// The entry has changed.
+    Moved {
+        /// Its place in the history now.
+        seq: Seq,
+    },
+    /// A limit was passed; nothing was stored.
+    Refused(Refusal),
+}
+
 /// The limit that a well-formed request passed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -53,6 +131,14 @@ pub enum Refusal {
         name: &'static str,
         /// Allowed, seconds.
         limit_s: i64,
+    },
+    /// The `issued_before` lies in the future: it would lock out who logs in again. 422.
+    #[error("`issued_before` lies {ahead_s} s in the future; the limit is now, {limit}")]
+    InFuture {
+        /// How far, seconds.
+        ahead_s: i64,
+        /// Now, no earlier than the true time.
+        limit: NumericDate,
     },
     /// The entry was extended or restored too often. 422.
     #[error("this entry was changed {limit} times, which is the limit limits.changes_per_entry_max")]

@@ -6,9 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::bucket::Buckets;
+use super::cutoffs::{Cutoffs, Register};
 use super::filter::{FilterLoad, FrontFilter};
 use super::places::Places;
 use super::request::{PurgeReport, WriteError};
+use super::seen::Seen;
 use super::usage::ShareLimits;
 use super::writes::Writes;
 use crate::clock::{Clock, Now};
@@ -57,6 +59,10 @@ pub struct Status {
     pub last_seq: Seq,
     /// Records held, ended ones not yet purged included.
     pub records: u64,
+    /// Records of cutoffs among them.
+    pub cutoff_records: u64,
+    /// Cutoffs that stand, by selector, ended ones not yet purged included; none names a `jti`.
+    pub cutoffs: [u64; 5],
     /// Records that the index has not taken in yet.
     pub behind: usize,
     /// Buckets held.
@@ -101,10 +107,13 @@ pub(super) struct State {
     pub(super) keys: Keys,
     pub(super) front: FrontFilter,
     pub(super) buckets: Buckets,
+    pub(super) cutoffs: Cutoffs,
     pub(super) writes: Writes,
     pub(super) metrics: Metrics,
     /// What waits for the writer.
     pub(super) places: Places,
+    /// What checks brought in the last hour.
+    pub(super) seen: Seen,
     lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
     journal: RwLock<journal::Stats>,
     /// Set when the denylist is to stop: a rebuild of the index is then given up.
@@ -130,6 +139,7 @@ pub(super) struct Parts {
     pub(super) front: FrontFilter,
     pub(super) buckets: Buckets,
     pub(super) index_rebuilt: bool,
+    pub(super) cutoffs: Register,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) journal: journal::Stats,
     pub(super) metrics: Metrics,
@@ -139,12 +149,14 @@ impl State {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
             places: Places::new(parts.settings.waiting_writes_max),
+            seen: Seen::new(&parts.issuers, parts.clock.boot_s()),
             settings: parts.settings,
             clock: parts.clock,
             issuers: parts.issuers,
             keys: parts.keys,
             front: parts.front,
             buckets: parts.buckets,
+            cutoffs: Cutoffs::new(parts.cutoffs),
             writes: Writes::default(),
             metrics: parts.metrics,
             lifetimes: RwLock::new(parts.lifetimes),
@@ -249,9 +261,13 @@ impl State {
         let now = self.clock.now();
         let last_purge = self.last_purge.load(Ordering::Relaxed);
         let list = self.buckets.all();
+        let (cutoff_records, cutoffs) =
+            self.cutoffs.register().map_or((0, [0; 5]), |register| (register.records(), register.counts()));
         Status {
             last_seq: journal.last_seq,
             records: self.buckets.records(),
+            cutoff_records,
+            cutoffs,
             behind: self.buckets.behind(),
             buckets: list.buckets.len(),
             now,

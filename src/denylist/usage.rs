@@ -14,9 +14,12 @@ pub struct ShareLimits {
     pub entries_max: u64,
     /// Journal bytes held by those entries.
     pub journal_bytes_max: u64,
+    /// Cutoffs held, those taken back included; each takes memory.
+    pub cutoffs_max: u64,
 }
 
-/// One tenth of each limit is kept for admins: a flood must not stop the answer to it.
+/// One tenth of each limit is kept for admins, and of what entries take also for cutoffs: a flood must not stop the answer
+/// to it.
 const RESERVED: u64 = 10;
 
 /// Whose share it is.
@@ -30,12 +33,15 @@ enum Holder {
 struct Share {
     entries: u64,
     bytes: u64,
+    cutoffs: u64,
 }
 
 impl Share {
-    fn add(&mut self, bytes: usize) {
+    fn add(&mut self, event: &Event<'_>, bytes: usize) {
         self.entries += 1;
         self.bytes += bytes as u64;
+        // An event that puts off the end of a cutoff makes no new one.
+        self.cutoffs += u64::from(matches!(&event.change, Change::Cutoff(record) if record.first_seq == event.seq));
     }
 }
 
@@ -54,7 +60,8 @@ pub(super) struct Usage {
 fn holders(event: &Event<'_>) -> impl Iterator<Item = Holder> {
     let issuer = match &event.change {
         Change::Revoked(revocation) => Some(&revocation.issuer),
-        Change::Restored { issuer, .. } => Some(issuer),
+        Change::Cutoff(record) => Some(&record.cutoff.issuer),
+        Change::Restored { issuer, .. } | Change::CutoffRestored { issuer, .. } => Some(issuer),
         Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } | Change::ClockTrusted => {
             None
         }
@@ -69,7 +76,7 @@ impl Usage {
         for holder in holders(event) {
             let of_bucket = self.by_bucket.entry(bucket).or_default().entry(holder.clone()).or_default();
             for share in [of_bucket, self.totals.entry(holder).or_default()] {
-                share.add(bytes);
+                share.add(event, bytes);
             }
         }
     }
@@ -80,6 +87,7 @@ impl Usage {
             if let Some(total) = self.totals.get_mut(&holder) {
                 total.entries = total.entries.saturating_sub(gone.entries);
                 total.bytes = total.bytes.saturating_sub(gone.bytes);
+                total.cutoffs = total.cutoffs.saturating_sub(gone.cutoffs);
                 if total.entries == 0 {
                     self.totals.remove(&holder);
                 }
@@ -105,7 +113,8 @@ impl Usage {
         limits: ShareLimits,
         admin: bool,
     ) -> Result<(), Refusal> {
-        let usable = |limit: u64| if admin { limit } else { limit - limit / RESERVED };
+        let usable = |limit: u64, all: bool| if all { limit } else { limit - limit / RESERVED };
+        let is_cutoff = matches!(event.change, Change::Cutoff(_));
         for holder in holders(event) {
             let what = match holder {
                 Holder::Issuer(_) => "the share of this issuer",
@@ -113,17 +122,21 @@ impl Usage {
             };
             let held = self.totals.get(&holder).copied().unwrap_or_default();
             let claimed = claims.0.get(&holder).copied().unwrap_or_default();
+            let of_entries = |limit| usable(limit, admin || is_cutoff);
+            // Of cutoffs too a flood is possible: logouts that a provider reports.
+            let cutoffs_max = if is_cutoff { usable(limits.cutoffs_max, admin) } else { u64::MAX };
             for (used, limit, name) in [
-                (held.entries + claimed.entries, limits.entries_max, "limits.entries_max"),
-                (held.bytes + claimed.bytes, limits.journal_bytes_max, "limits.journal_bytes_max"),
+                (held.entries + claimed.entries, of_entries(limits.entries_max), "limits.entries_max"),
+                (held.bytes + claimed.bytes, of_entries(limits.journal_bytes_max), "limits.journal_bytes_max"),
+                (held.cutoffs + claimed.cutoffs, cutoffs_max, "limits.cutoffs_max"),
             ] {
-                if used >= usable(limit) {
-                    return Err(Refusal::Full { what, name, limit: usable(limit) });
+                if used >= limit {
+                    return Err(Refusal::Full { what, name, limit });
                 }
             }
         }
         for holder in holders(event) {
-            claims.0.entry(holder).or_default().add(bytes);
+            claims.0.entry(holder).or_default().add(event, bytes);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod command;
+mod publish;
 mod purge;
 
 use std::error::Error;
@@ -15,7 +16,6 @@ pub(super) use self::adopt::Adopted;
 use self::adopt::Since;
 pub(super) use self::command::{Ask, Command, Pending, Reply};
 use self::purge::Purge;
-use super::bucket::Bucket;
 use super::group::Group;
 use super::indexer;
 use super::request::WriteError;
@@ -24,7 +24,6 @@ use super::usage::Usage;
 use crate::clock::NumericDate;
 use crate::event::Event;
 use crate::journal::{self, AppendError, Journal};
-use crate::revocation::{BucketId, Unavailable};
 
 /// Requests that one group takes at the most; bounds the frame and the wait of the first in it.
 const GROUP_REQUESTS_MAX: usize = 4_096;
@@ -98,7 +97,8 @@ impl Writer {
                 Some(Command::Snapshot { reply }) => drop(reply.send(self.snapshot())),
                 Some(Command::Adopt { list, reply }) => drop(reply.send(self.adopt(&list))),
                 Some(Command::Stop) => break,
-                Some(Command::Revoke(_) | Command::Record { .. }) | None => {}
+                // Writes have been served.
+                _ => {}
             }
             self.purge_step();
             // Commands that change nothing must not keep the last frame open.
@@ -140,6 +140,9 @@ impl Writer {
         while let Some(command) = next {
             match command {
                 Command::Revoke(ask) => group.revoke(ask),
+                Command::LogOut(ask) => group.log_out(*ask),
+                Command::Restore(ask) => group.restore(*ask),
+                Command::Saw { issuer, lifetime_s } => group.saw(&issuer, lifetime_s),
                 Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
                 command => {
                     other = Some(command);
@@ -239,43 +242,6 @@ impl Writer {
                 self.state.writes.fail();
             }
         }
-    }
-
-    /// Makes durable events visible: overlay and bucket filter, then every front filter of the set.
-    fn publish(&mut self, events: &[Pending]) -> Result<(), Unavailable> {
-        let mut keys = Vec::with_capacity(events.len());
-        for pending in events {
-            let event = Event::decode(&pending.raw).map_err(|_| Unavailable::Index)?;
-            self.state.apply(&event.change);
-            let Some((key, bucket)) = event.entry() else { continue };
-            let bucket = match self.state.buckets.get(bucket) {
-                Some(bucket) => bucket,
-                None => self.new_bucket(bucket)?,
-            };
-            self.usage.add(bucket.id, &event, pending.raw.len());
-            self.state.metrics.revocations.by(event.origin.source).increment(1);
-            self.keep(bucket.id, key, pending.seq, &pending.raw);
-            bucket.insert(key, pending.seq, pending.raw.clone())?;
-            keys.push(key);
-        }
-        self.state.front.insert(&keys).map_err(|_| Unavailable::Poisoned)?;
-        // Asked once however many groups come: the commands of a busy second would hold up a purge or the end for many.
-        if !keys.is_empty() && self.state.buckets.ask_drain() {
-            let _ = self.indexer.send(indexer::Command::Drain);
-        }
-        Ok(())
-    }
-
-    fn new_bucket(&mut self, id: BucketId) -> Result<Arc<Bucket>, Unavailable> {
-        // An admin may have set the clock back by any amount: a withdrawn bucket may be needed again, and its old tree
-        // must be gone first.
-        let withdrawn = self.purge.as_mut().filter(|purge| id.end() <= purge.forgettable);
-        if let Some(drops) = withdrawn.and_then(|purge| purge.drops.take()) {
-            self.wait_for(drops);
-        }
-        let bucket = Arc::new(Bucket::new(id, self.state.buckets.generation())?);
-        self.state.buckets.publish(bucket.clone());
-        Ok(bucket)
     }
 
     /// A second after the last frame: close it, try whether refused writes go again, record the time.

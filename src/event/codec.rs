@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{ApiKeyRecord, Change, Event, Origin, Source};
+use super::{ApiKeyRecord, Change, CutoffRecord, Event, Origin, Source};
 use crate::clock::NumericDate;
-use crate::revocation::{Reason, Revocation};
-use crate::token::{Issuer, Jti, Subject};
+use crate::revocation::{Cutoff, Reason, Revocation, Target};
+use crate::token::{ClientId, Issuer, Jti, Selector, Sid, Subject};
 
 /// The version that this build writes, and the only one it reads.
 const VERSION: u8 = 1;
@@ -43,6 +43,8 @@ mod kind {
     pub(super) const KEY_REVOKED: u8 = 4;
     pub(super) const LIFETIME_RAISED: u8 = 5;
     pub(super) const CLOCK_TRUSTED: u8 = 6;
+    pub(super) const CUTOFF: u8 = 7;
+    pub(super) const CUTOFF_RESTORED: u8 = 8;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -54,6 +56,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         Change::KeyRevoked { .. } => kind::KEY_REVOKED,
         Change::LifetimeRaised { .. } => kind::LIFETIME_RAISED,
         Change::ClockTrusted => kind::CLOCK_TRUSTED,
+        Change::Cutoff(_) => kind::CUTOFF,
+        Change::CutoffRestored { .. } => kind::CUTOFF_RESTORED,
     });
     out.push(event.origin.source as u8);
     out.extend_from_slice(&event.seq.to_le_bytes());
@@ -69,7 +73,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_str(out, revocation.sub.as_ref().map(Subject::as_str));
             put_str(out, revocation.reason.as_ref().map(Reason::as_str));
         }
-        Change::Restored { issuer, jti, reason } => {
+        Change::Restored { issuer, jti, furthest_end, reason } => {
+            out.extend_from_slice(&furthest_end.0.to_le_bytes());
             put_str(out, Some(issuer.as_str()));
             put_str(out, Some(jti.as_str()));
             put_str(out, reason.as_ref().map(Reason::as_str));
@@ -86,7 +91,25 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_str(out, Some(issuer.as_str()));
         }
         Change::ClockTrusted => {}
+        Change::Cutoff(CutoffRecord { cutoff, first_seq, revoked_at }) => {
+            out.extend_from_slice(&cutoff.issued_before.0.to_le_bytes());
+            out.extend_from_slice(&cutoff.skew_s.to_le_bytes());
+            out.extend_from_slice(&revoked_at.0.to_le_bytes());
+            put_target(out, *first_seq, &cutoff.issuer, &cutoff.target);
+            put_str(out, cutoff.reason.as_ref().map(Reason::as_str));
+        }
+        Change::CutoffRestored { issuer, target, first_seq, reason } => {
+            put_target(out, *first_seq, issuer, target);
+            put_str(out, reason.as_ref().map(Reason::as_str));
+        }
     }
+}
+
+fn put_target(out: &mut Vec<u8>, first_seq: u64, issuer: &Issuer<'_>, target: &Target<'_>) {
+    out.extend_from_slice(&first_seq.to_le_bytes());
+    out.push(target.selector() as u8);
+    put_str(out, Some(issuer.as_str()));
+    put_str(out, (target.selector() != Selector::Iss).then(|| target.value()));
 }
 
 /// Strings in events are far below 65,535 bytes: claims, reasons and ids have limits of their own.
@@ -131,7 +154,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             },
             reason: reader.reason()?,
         }),
-        kind::RESTORED => Change::Restored { issuer: reader.issuer()?, jti: reader.jti()?, reason: reader.reason()? },
+        kind::RESTORED => Change::Restored {
+            furthest_end: reader.date()?,
+            issuer: reader.issuer()?,
+            jti: reader.jti()?,
+            reason: reader.reason()?,
+        },
         kind::KEY_CREATED => Change::KeyCreated(ApiKeyRecord {
             scopes: reader.byte()?,
             secret_sha256: reader.array()?,
@@ -143,6 +171,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             Change::LifetimeRaised { lifetime_s: i64::from_le_bytes(reader.array()?), issuer: reader.issuer()? }
         }
         kind::CLOCK_TRUSTED => Change::ClockTrusted,
+        kind::CUTOFF => {
+            let (issued_before, skew_s) = (reader.date()?, i64::from_le_bytes(reader.array()?));
+            let revoked_at = reader.date()?;
+            let (first_seq, issuer, target) = reader.target()?;
+            let cutoff = Cutoff { issuer, target, issued_before, skew_s, reason: reader.reason()? };
+            Change::Cutoff(CutoffRecord { cutoff, first_seq, revoked_at })
+        }
+        kind::CUTOFF_RESTORED => {
+            let (first_seq, issuer, target) = reader.target()?;
+            Change::CutoffRestored { issuer, target, first_seq, reason: reader.reason()? }
+        }
         other => return Err(DecodeError::Kind(other)),
     };
     match reader.0.len() {
@@ -195,6 +234,22 @@ impl<'a> Reader<'a> {
         Jti::parse(self.text("jti")?).map_err(|_| DecodeError::Value("jti"))
     }
 
+    /// First place, issuer and target of a cutoff.
+    fn target(&mut self) -> Result<(u64, Issuer<'a>, Target<'a>), DecodeError> {
+        let first_seq = u64::from_le_bytes(self.array()?);
+        let selector = self.byte()?;
+        let issuer = self.issuer()?;
+        let value = self.optional("value")?;
+        let target = match (Selector::OF_CUTOFFS.into_iter().find(|known| *known as u8 == selector), value) {
+            (Some(Selector::Sid), Some(value)) => Sid::parse(value).map(Target::Sid),
+            (Some(Selector::Sub), Some(value)) => Subject::parse(value).map(Target::Sub),
+            (Some(Selector::ClientId), Some(value)) => ClientId::parse(value).map(Target::ClientId),
+            (Some(Selector::Iss), None) => Ok(Target::All),
+            _ => return Err(DecodeError::Value("selector")),
+        };
+        Ok((first_seq, issuer, target.map_err(|_| DecodeError::Value("value"))?))
+    }
+
     fn reason(&mut self) -> Result<Option<Reason<'a>>, DecodeError> {
         self.optional("reason")?.map(|text| Reason::parse(text).map_err(|_| DecodeError::Value("reason"))).transpose()
     }
@@ -220,9 +275,10 @@ mod tests {
                 })
             },
         );
-        let restored = text(100).prop_map(|jti| Change::Restored {
+        let restored = (text(100), any::<i64>()).prop_map(|(jti, furthest_end)| Change::Restored {
             issuer: Issuer::NAMELESS,
             jti: Jti::parse(jti).unwrap(),
+            furthest_end: NumericDate(furthest_end),
             reason: None,
         });
         let created = (any::<[u8; 32]>(), any::<u8>()).prop_map(|(secret_sha256, scopes)| {
@@ -231,7 +287,33 @@ mod tests {
         let raised = any::<i64>()
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
         let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
-        prop_oneof![revoked, restored, created, raised, revoked_key, Just(Change::ClockTrusted)]
+        let trusted = Just(Change::ClockTrusted);
+        prop_oneof![revoked, restored, created, raised, revoked_key, trusted, cutoff(), cutoff_restored()]
+    }
+
+    fn target() -> impl Strategy<Value = Target<'static>> {
+        ("\\PC{1,40}", 0..4_u8).prop_map(|(value, kind)| match kind {
+            0 => Target::Sid(Sid::parse(value).unwrap()),
+            1 => Target::Sub(Subject::parse(value).unwrap()),
+            2 => Target::ClientId(ClientId::parse(value).unwrap()),
+            _ => Target::All,
+        })
+    }
+
+    fn cutoff() -> impl Strategy<Value = Change<'static>> {
+        let numbers = (any::<i64>(), any::<i64>(), any::<u64>(), any::<i64>());
+        (target(), numbers).prop_map(|(target, (issued_before, skew_s, first_seq, revoked_at))| {
+            let reason = Some(Reason::parse("lost").unwrap());
+            let (issuer, issued_before) = (Issuer::parse("i").unwrap(), NumericDate(issued_before));
+            let cutoff = Cutoff { issuer, target, issued_before, skew_s, reason };
+            Change::Cutoff(CutoffRecord { cutoff, first_seq, revoked_at: NumericDate(revoked_at) })
+        })
+    }
+
+    fn cutoff_restored() -> impl Strategy<Value = Change<'static>> {
+        let change =
+            |(target, first_seq)| Change::CutoffRestored { issuer: Issuer::NAMELESS, target, first_seq, reason: None };
+        (target(), any::<u64>()).prop_map(change)
     }
 
     proptest! {

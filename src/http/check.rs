@@ -64,11 +64,13 @@ pub(crate) fn inline(
     Some((respond(http, trace.started, &answer, headers), seen(caller.id)))
 }
 
-/// The answer to a check by path that the front filter is sure of.
+/// The answer to a check by path that takes no read.
 fn known_by_path(http: &Http, uri: &Uri) -> Result<Option<Answer>, ApiError> {
     let claims = claims_by_path(uri)?;
     let asked = Asked::new(http, &claims)?;
-    Ok(asked.is_surely_good(http)?.then_some(Answer::Good(asked.judged)))
+    let Some(verdict) = asked.known(http)? else { return Ok(None) };
+    asked.note_seen(http);
+    Ok(Some(Answer::new(verdict, asked.judged)))
 }
 
 /// Ask for one token by its `jti`.
@@ -139,6 +141,7 @@ pub(crate) async fn one(
 ) -> Result<Response, ApiError> {
     let asked = Asked::new(http, claims)?;
     let verdict = counted(http, 1, asked.verdict(http, caller).await)?;
+    asked.note_seen(http);
     Ok(respond(http, started, &Answer::new(verdict, asked.judged), HeaderMap::new()))
 }
 
@@ -160,8 +163,7 @@ pub(crate) fn counted<T>(http: &Http, ids: usize, result: Result<T, ApiError>) -
     })
 }
 
-/// The verdict on a check without `jti`: entries for other selectors do not exist, so it is good, unless what is held
-/// is not known in full yet (promise 10).
+/// The verdict on a check without `jti` that no cutoff hits: good, unless what is held is not known in full (promise 10).
 pub(crate) fn no_entry(http: &Http) -> Result<Verdict, Unavailable> {
     if http.readiness.is_ready_for(Purpose::Checks) { Ok(Verdict::Good) } else { Err(Unavailable::NotReady) }
 }

@@ -17,8 +17,9 @@ use super::extract::{Members, Query, json as json_body, text_of};
 use super::openapi::{Guarded, Reading};
 use super::trace::Trace;
 use super::{Http, HttpSettings};
+use crate::denylist::SeenRun;
 use crate::keys::Caller;
-use crate::revocation::Unavailable;
+use crate::revocation::{Revoked, TokenClaims, Unavailable};
 use crate::token::{Issuer, Jti, Key};
 use crate::verifier::VerifyError;
 use crate::wire::{CheckAnswers, CheckBody};
@@ -122,8 +123,27 @@ struct Many<'h> {
     keys: Vec<Key>,
     /// One for each element, in order.
     places: Vec<Place>,
-    /// What every plain `jti` of the request shares with the first of them: its issuer, and what is judged.
-    plain: Option<(&'h Issuer<'static>, Judged)>,
+    /// The plain `jti`s of the request, if there are any.
+    plain: Option<Plain<'h>>,
+    seen: SeenRun,
+}
+
+/// What every plain `jti` of a request shares with the first of them.
+struct Plain<'h> {
+    issuer: &'h Issuer<'static>,
+    judged: Judged,
+    /// The issuer-wide cutoff that kills them all.
+    cut_off: Option<Revoked>,
+    checks: u64,
+}
+
+impl<'h> Plain<'h> {
+    /// From the first of them.
+    fn of(http: &'h Http, claims: &Claims<'_>) -> Result<Self, ApiError> {
+        let issuer = &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer;
+        let asked = Asked::new(http, claims)?;
+        Ok(Self { issuer, judged: asked.judged, cut_off: http.denylist.cut_off(&asked.claims)?, checks: 0 })
+    }
 }
 
 /// How an element gets its verdict.
@@ -132,23 +152,28 @@ enum Place {
     Key(Judged),
     /// It names no token.
     NoKey(Judged),
-    /// It proves nothing.
-    Unverifiable,
+    /// It is known already: cut off, or unverifiable.
+    Known(Answer),
 }
 
 impl<'h> Many<'h> {
     fn with_capacity(elements: usize) -> Self {
-        Self { keys: Vec::with_capacity(elements), places: Vec::with_capacity(elements), plain: None }
+        let (keys, places) = (Vec::with_capacity(elements), Vec::with_capacity(elements));
+        Self { keys, places, plain: None, seen: SeenRun::default() }
     }
 
-    fn ask(&mut self, asked: &Asked<'_>) {
-        match asked.key() {
-            Some(key) => {
+    fn ask(&mut self, http: &Http, asked: &Asked<'_>) -> Result<(), ApiError> {
+        http.denylist.gather_seen(&mut self.seen, &asked.claims, 1);
+        let place = match (http.denylist.cut_off(&asked.claims)?, asked.claims.key()) {
+            (Some(revoked), _) => Place::Known(Answer::revoked(revoked, asked.judged)),
+            (None, Some(key)) => {
                 self.keys.push(key);
-                self.places.push(Place::Key(asked.judged));
+                Place::Key(asked.judged)
             }
-            None => self.places.push(Place::NoKey(asked.judged)),
-        }
+            (None, None) => Place::NoKey(asked.judged),
+        };
+        self.places.push(place);
+        Ok(())
     }
 
     /// One element of `ids`: a `jti`, or an object of claims. The request's `iss` holds for elements without their own.
@@ -157,32 +182,39 @@ impl<'h> Many<'h> {
         if id.get().as_bytes().starts_with(b"{") {
             let mut claims = Claims::of_members(&Members::parse(id.get().as_bytes())?)?;
             claims.iss = claims.iss.or(iss);
-            self.ask(&Asked::new(http, &claims)?);
-            return Ok(());
+            return self.ask(http, &Asked::new(http, &claims)?);
         }
         if !id.get().starts_with('"') {
             let detail = "each of `ids` must be a string, the `jti`, or an object of claims";
             return Err(ApiError::invalid("ids", detail));
         }
         let jti = text_of("ids", id)?;
-        let (issuer, judged) = if let Some(plain) = self.plain {
-            plain
-        } else {
-            let issuer = &http.denylist.issuers().resolve(iss.as_deref())?.issuer;
-            let claims = Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() };
-            *self.plain.insert((issuer, Asked::new(http, &claims)?.judged))
+        let plain = match &mut self.plain {
+            Some(plain) => plain,
+            none => none.insert(Plain::of(http, &Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() })?),
         };
-        self.keys.push(Key::of_token(issuer, &Jti::parse(jti)?));
-        self.places.push(Place::Key(judged));
+        plain.checks += 1;
+        let jti = Jti::parse(jti)?;
+        self.places.push(if let Some(cut_off) = &plain.cut_off {
+            Place::Known(Answer::revoked(cut_off.clone(), plain.judged))
+        } else {
+            self.keys.push(Key::of_token(plain.issuer, &jti));
+            Place::Key(plain.judged)
+        });
         Ok(())
     }
 
     async fn ask_token(&mut self, http: &Http, token: &str) -> Result<(), ApiError> {
         match http.verifier.verify(token).await {
-            Ok(token) => self.ask(&Asked::of_token(http, &token)?),
+            Ok(token) => {
+                if let (Some(exp), Some(iat)) = (token.exp, token.iat) {
+                    http.denylist.note_lifetime(&token.issuer, exp.since(iat));
+                }
+                self.ask(http, &Asked::of_token(http, &token)?)?;
+            }
             Err(VerifyError::Refused(reason)) => {
                 tracing::debug!(%reason, "a token that was to be checked cannot be verified");
-                self.places.push(Place::Unverifiable);
+                self.places.push(Place::Known(Answer::Unverifiable));
             }
             Err(VerifyError::KeysUnavailable) => return Err(ApiError::KeysUnavailable),
         }
@@ -190,7 +222,7 @@ impl<'h> Many<'h> {
     }
 
     /// All verdicts, in order: `each` is handed one after the other. Nothing is counted unless all are known.
-    async fn judge(self, http: &Http, caller: &Caller, mut each: impl FnMut(&Answer)) -> Result<(), ApiError> {
+    async fn judge(mut self, http: &Http, caller: &Caller, mut each: impl FnMut(&Answer)) -> Result<(), ApiError> {
         let mut revoked = http.denylist.check_many(&self.keys, priority(caller)).await?.into_iter().peekable();
         let mut counts = Counts::default();
         let mut key = 0;
@@ -199,10 +231,10 @@ impl<'h> Many<'h> {
                 Place::Key(judged) => {
                     let entry = revoked.next_if(|(at, _)| *at == key);
                     key += 1;
-                    entry.map_or(Answer::Good(judged), |(_, entry)| Answer::Revoked(entry.into(), judged))
+                    entry.map_or(Answer::Good(judged), |(_, entry)| Answer::revoked(entry, judged))
                 }
                 Place::NoKey(judged) => Answer::new(no_entry(http)?, judged),
-                Place::Unverifiable => Answer::Unverifiable,
+                Place::Known(answer) => answer,
             };
             counts.add(&answer);
             each(&answer);
@@ -211,6 +243,10 @@ impl<'h> Many<'h> {
         if revoked.next().is_some() {
             return Err(Unavailable::Index.into());
         }
+        if let Some(plain) = &self.plain {
+            http.denylist.gather_seen(&mut self.seen, &TokenClaims::of(plain.issuer), plain.checks);
+        }
+        http.denylist.note_seen(&self.seen);
         counts.record(http);
         Ok(())
     }

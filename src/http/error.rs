@@ -44,6 +44,12 @@ pub(crate) enum ApiError {
     /// No such route or entry.
     #[error("{0}")]
     NotFound(&'static str),
+    /// The entry is at another place in the history than the caller says.
+    #[error("the entry has moved: its `seq` is {seq} now; look at it again")]
+    Moved {
+        /// Its place now.
+        seq: u64,
+    },
     /// The route has other methods.
     #[error("this path answers to: {allow}")]
     MethodNotAllowed {
@@ -160,6 +166,7 @@ impl ApiError {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Moved { .. } => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
@@ -169,7 +176,9 @@ impl ApiError {
             | Self::Claim(ClaimError::Empty { .. } | ClaimError::TooLong { .. })
             | Self::Reason(ReasonTooLong { .. })
             | Self::Issuer(IssuerError::NoneConfigured | IssuerError::Missing | IssuerError::Unknown)
-            | Self::Refused(Refusal::LifetimeTooLong { .. } | Refusal::TooManyChanges { .. })
+            | Self::Refused(
+                Refusal::LifetimeTooLong { .. } | Refusal::InFuture { .. } | Refusal::TooManyChanges { .. },
+            )
             // The request was read; that one element cannot be is a refusal of what it asks.
             | Self::Element { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY

@@ -12,7 +12,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ApiError;
 use super::extract::Query;
-use super::{check, check_many, probes, purge, revocations, revoke};
+use super::{check, check_many, force_logout, probes, purge, restore, revocations, revoke};
 use crate::wire::Problem;
 
 #[derive(OpenApi)]
@@ -25,8 +25,8 @@ use crate::wire::Problem;
                        that cannot be read or is too large is 400 or 431 without a body.",
     ),
     paths(
-        revoke::revoke, check::by_path, check::by_query, check_many::check, revocations::list, revocations::show,
-        purge::purge, probes::livez, probes::readyz, probes::metrics, description,
+        revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
+        revocations::list, revocations::show, restore::restore, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
     ),
     components(schemas(crate::wire::RevokeManyAnswer)),
     modifiers(&ApiKeys, &OptionalBodies),

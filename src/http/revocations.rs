@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use axum::http::header::ETAG;
+use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -13,7 +15,8 @@ use super::Http;
 use super::error::ApiError;
 use super::extract::Query;
 use super::openapi::Guarded;
-use crate::denylist::{ListFilter, Listed, Page};
+use crate::denylist::{self, ListFilter, Listed, Page};
+use crate::revocation::Target;
 use crate::token::{Issuer, Key, Selector, Subject};
 use crate::wire::{Entries, Entry, Problem};
 
@@ -29,7 +32,7 @@ const LIMIT_MAX: usize = 1_000;
 #[utoipa::path(
     get, path = "/revocations", tag = "admin",
     params(
-        ("sub" = Option<String>, Query, description = "Entries of this subject only; needs `iss` where several issuers are configured"),
+        ("sub" = Option<String>, Query, description = "Revocations of this subject's tokens and cutoffs on it only; needs `iss` where several issuers are configured"),
         ("iss" = Option<String>, Query, description = "Entries of this issuer only"),
         ("kind" = Option<String>, Query, description = "Entries of this selector only: jti, sid, sub, client_id, iss"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
@@ -40,13 +43,9 @@ const LIMIT_MAX: usize = 1_000;
 pub(crate) async fn list(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<Entries>, ApiError> {
     let mut query = Query::parse(uri.query(), &["sub", "iss", "kind", "after", "limit"], &[])?;
     let kind = query.text("kind").map(|kind| Selector::from_name(&kind).ok_or_else(unknown_kind)).transpose()?;
-    let filter = filter(&http, query.text("iss").as_deref(), query.text("sub"))?;
+    let filter = ListFilter { kind, ..filter(&http, query.text("iss").as_deref(), query.text("sub"))? };
     let before = query.text("after").map(|after| after.parse().map_err(|_| unknown_cursor())).transpose()?;
     let limit = limit(query.text("limit").as_deref())?;
-    // Revocations name a `jti`, so there are no entries of another kind.
-    if kind.is_some_and(|kind| kind != Selector::Jti) {
-        return Ok(Json(Entries { revocations: Vec::new(), next: None }));
-    }
     let Page { entries, next } = http.denylist.list(filter, before, limit).await?;
     let revocations = entries.into_iter().map(to_wire).collect();
     Ok(Json(Entries { revocations, next: next.map(|seq| seq.to_string()) }))
@@ -57,19 +56,23 @@ pub(crate) async fn list(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json
     get, path = "/revocations/{id}", tag = "admin",
     params(("id" = String, Path, description = "`id` of the entry")),
     responses(
-        (status = 200, description = "The entry", body = Entry),
+        (
+            status = 200, description = "The entry", body = Entry,
+            headers(("ETag" = String, description = "Its `seq`, quoted, for `If-Match`")),
+        ),
         (status = 404, description = "No live entry has this id", body = Problem, content_type = "application/problem+json"),
         Guarded,
     ),
 )]
-pub(crate) async fn show(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<Entry>, ApiError> {
+pub(crate) async fn show(State(http): State<Arc<Http>>, uri: Uri) -> Result<impl IntoResponse, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
     let key = uri.path().strip_prefix("/revocations/").and_then(key_of);
     let entry = match key {
         Some(key) => http.denylist.entry(key).await?,
         None => None,
     };
-    entry.map(to_wire).map(Json).ok_or(ApiError::NotFound("no live entry has this id"))
+    let entry = entry.ok_or(ApiError::NotFound("no live entry has this id"))?;
+    Ok(([(ETAG, format!("\"{}\"", entry.seq))], Json(to_wire(entry))))
 }
 
 /// Without `iss` and `sub` entries of every issuer are listed. A subject is somebody only together with its issuer, so
@@ -80,7 +83,7 @@ fn filter(http: &Http, iss: Option<&str>, sub: Option<Cow<'_, str>>) -> Result<L
         return Ok(ListFilter::default());
     }
     let issuer = http.denylist.issuers().resolve(iss)?.issuer.clone();
-    Ok(ListFilter { issuer: Some(issuer), sub })
+    Ok(ListFilter { issuer: Some(issuer), sub, kind: None })
 }
 
 fn limit(text: Option<&str>) -> Result<usize, ApiError> {
@@ -101,21 +104,39 @@ fn unknown_cursor() -> ApiError {
     ApiError::invalid("after", "`after` must be the `next` of an earlier page")
 }
 
+/// The `id` of an entry on the wire.
+pub(crate) fn id_of(key: &Key) -> String {
+    URL_SAFE_NO_PAD.encode(key.0)
+}
+
 /// The key whose `id` this is; ids are URL-safe, so nothing in them is percent-encoded.
-fn key_of(id: &str) -> Option<Key> {
+pub(crate) fn key_of(id: &str) -> Option<Key> {
     Some(Key(URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?))
 }
 
-fn to_wire(listed: Listed) -> Entry {
-    let revocation = listed.revocation;
+/// An entry as it is said on the wire.
+pub(crate) fn to_wire(listed: Listed) -> Entry {
+    let kind = listed.entry.selector().as_str().to_owned();
+    let iss = Some(listed.entry.issuer()).filter(|issuer| **issuer != Issuer::NAMELESS);
+    let iss = iss.map(|issuer| issuer.as_str().to_owned());
+    let (value, sub, reason, issued_before) = match listed.entry {
+        denylist::Entry::Revocation(revocation) => {
+            (revocation.jti.as_str().to_owned(), revocation.sub, revocation.reason, None)
+        }
+        denylist::Entry::Cutoff(cutoff) => {
+            let value = if let Target::All = cutoff.target { cutoff.issuer.as_str() } else { cutoff.target.value() };
+            (value.to_owned(), None, cutoff.reason, Some(cutoff.issued_before.0))
+        }
+    };
     Entry {
-        id: URL_SAFE_NO_PAD.encode(listed.key.0),
+        id: id_of(&listed.key),
         seq: listed.seq,
-        kind: Selector::Jti.as_str().to_owned(),
-        iss: (revocation.issuer != Issuer::NAMELESS).then(|| revocation.issuer.as_str().to_owned()),
-        value: revocation.jti.as_str().to_owned(),
-        sub: revocation.sub.map(|sub| sub.as_str().to_owned()),
-        reason: revocation.reason.map(|reason| reason.as_str().to_owned()),
+        kind,
+        iss,
+        value,
+        sub: sub.map(|sub| sub.as_str().to_owned()),
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        issued_before,
         revoked_at: listed.revoked_at.0,
         expires_at: listed.ends_at.0,
     }

@@ -17,9 +17,9 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::NumericDate;
-use crate::event::{Change, Event, Seq};
+use crate::event::{Event, Seq};
 use crate::revocation::BucketId;
-use crate::token::{Key, Selector};
+use crate::token::Key;
 
 /// Begins the name of every tree of this layout.
 pub(super) const TREE_PREFIX: &[u8; 2] = b"b1";
@@ -157,10 +157,7 @@ pub(super) fn parse_block(bytes: &[u8]) -> Option<impl DoubleEndedIterator<Item 
 /// index: all but its place in a block.
 pub(super) fn for_each_pair(key: &Key, event: &Event<'_>, raw: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
     each(&record_key(key, event.seq), raw);
-    if let Change::Revoked(revocation) = &event.change
-        && let Some(sub) = &revocation.sub
-    {
-        let subject = Key::new(Selector::Sub, &revocation.issuer, sub.as_str());
+    if let Some(subject) = event.subject() {
         each(&subject_key(&subject, event.seq), &key.0);
     }
 }

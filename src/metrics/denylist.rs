@@ -3,7 +3,8 @@
 use metrics::{Counter, Gauge, Histogram};
 
 use super::registrar::Registrar;
-use crate::event::Source;
+use crate::event::{Change, Event, Source};
+use crate::token::Selector;
 
 /// The front filter.
 #[derive(Clone)]
@@ -66,37 +67,42 @@ impl FilterMetrics {
 /// What was revoked and what is held.
 #[derive(Clone)]
 pub struct RevocationMetrics {
-    internal: Counter,
-    api: Counter,
-    cli: Counter,
-    /// Live revocations of tokens.
-    pub active: Gauge,
+    /// By selector, then by source.
+    stored: [[Counter; Source::ALL.len()]; Selector::ALL.len()],
+    /// Revocations and cutoffs taken back.
+    pub restored: Counter,
+    /// Entries held, by selector.
+    pub active: [Gauge; Selector::ALL.len()],
     /// Raw tokens that were verified and live longer than their issuer's `lifetime_max_s`.
     pub overlong: Counter,
 }
 
 impl RevocationMetrics {
-    /// Revocations of tokens that came in through `source`.
-    pub const fn by(&self, source: Source) -> &Counter {
-        match source {
-            Source::Internal => &self.internal,
-            Source::Api => &self.api,
-            Source::Cli => &self.cli,
-        }
+    /// Counts a durable event, if it revokes or restores something.
+    pub fn count(&self, event: &Event<'_>) {
+        let selector = match &event.change {
+            Change::Revoked(_) => Selector::Jti,
+            // That its end is put off makes no new one.
+            Change::Cutoff(record) if record.first_seq == event.seq => record.cutoff.target.selector(),
+            Change::Restored { .. } | Change::CutoffRestored { .. } => return self.restored.increment(1),
+            _ => return,
+        };
+        self.stored[selector as usize][event.origin.source as usize].increment(1);
     }
-}
 
-impl RevocationMetrics {
     pub(super) fn register(registrar: &Registrar) -> Self {
-        let by = |source: Source| {
-            let labels = [("kind", "jti"), ("source", source.as_str())];
-            registrar.counter("revokd_revocations_total", "Revocations stored, by selector and door", &labels)
+        let by = |selector: Selector, source: Source| {
+            let labels = [("kind", selector.as_str()), ("source", source.as_str())];
+            registrar.counter("revokd_revocations_total", "Entries stored, by selector and door", &labels)
+        };
+        let active = |selector: Selector| {
+            let labels = [("kind", selector.as_str())];
+            registrar.gauge("revokd_revocations_active", "Entries held, by selector", &labels)
         };
         Self {
-            internal: by(Source::Internal),
-            api: by(Source::Api),
-            cli: by(Source::Cli),
-            active: registrar.gauge("revokd_revocations_active", "Entries held, by selector", &[("kind", "jti")]),
+            stored: Selector::ALL.map(|selector| Source::ALL.map(|source| by(selector, source))),
+            restored: registrar.counter("revokd_restored_total", "Entries taken back", &[]),
+            active: Selector::ALL.map(active),
             overlong: registrar.counter(
                 "revokd_tokens_overlong_total",
                 "Verified tokens revoked that live longer than their issuer's lifetime_max_s",

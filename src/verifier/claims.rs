@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::refusal::Refusal;
 use super::strict_json::{Object, Value};
 use crate::clock::NumericDate;
-use crate::token::{ClaimError, Jti, Selector, Subject};
+use crate::token::{ClientId, Jti, Selector, Sid, Subject, limited};
 
 /// Above this a double no longer holds every whole second: 2^53.
 const FLOAT_SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
@@ -16,8 +16,8 @@ pub(super) struct Claims {
     pub(super) iss: Option<String>,
     pub(super) jti: Option<Jti<'static>>,
     pub(super) sub: Option<Subject<'static>>,
-    pub(super) sid: Option<String>,
-    pub(super) client_id: Option<String>,
+    pub(super) sid: Option<Sid<'static>>,
+    pub(super) client_id: Option<ClientId<'static>>,
     pub(super) exp: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
 }
@@ -36,12 +36,13 @@ impl Claims {
             None => optional(payload, "azp")?,
             given => given,
         };
+        let sid = optional(payload, Selector::Sid.as_str())?;
         Ok(Self {
             iss: string(payload, Selector::Iss.as_str())?.map(Cow::into_owned),
             jti: string(payload, Selector::Jti.as_str())?.map(Jti::parse).transpose()?.map(Jti::into_owned),
             sub: string(payload, Selector::Sub.as_str())?.map(Subject::parse).transpose()?.map(Subject::into_owned),
-            sid: optional(payload, Selector::Sid.as_str())?,
-            client_id,
+            sid: sid.map(Sid::parse).transpose()?,
+            client_id: client_id.map(ClientId::parse).transpose()?,
             exp: time(payload, "exp", f64::ceil)?,
             iat: time(payload, "iat", f64::floor)?,
         })
@@ -62,11 +63,8 @@ fn optional(payload: &Object<'_>, claim: &'static str) -> Result<Option<String>,
         return Ok(None);
     }
     let Some(value) = string(payload, claim)? else { return Ok(None) };
-    match value.len() {
-        0 => Err(ClaimError::Empty { claim }.into()),
-        bytes if bytes > crate::token::CLAIM_BYTES_MAX => Err(ClaimError::TooLong { claim, bytes }.into()),
-        _ => Ok(Some(value.into_owned())),
-    }
+    limited(claim, &value)?;
+    Ok(Some(value.into_owned()))
 }
 
 fn time(payload: &Object<'_>, claim: &'static str, round: fn(f64) -> f64) -> Result<Option<NumericDate>, Refusal> {
@@ -86,6 +84,7 @@ fn time(payload: &Object<'_>, claim: &'static str, round: fn(f64) -> f64) -> Res
 mod tests {
     use super::super::refusal::Part;
     use super::*;
+    use crate::token::ClaimError;
 
     fn read(payload: &str) -> Result<Claims, Refusal> {
         Claims::read(&Object::parse(payload, Part::Payload).unwrap())
@@ -123,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_client_is_client_id_and_only_then_azp() {
-        let client = |payload: &str| read(payload).unwrap().client_id;
+        let client = |payload: &str| read(payload).unwrap().client_id.map(|client| client.as_str().to_owned());
         assert_eq!(client(r#"{"client_id":"a","azp":"b"}"#).as_deref(), Some("a"));
         assert_eq!(client(r#"{"azp":"b"}"#).as_deref(), Some("b"));
         assert_eq!(client(r#"{"client_id":null,"azp":"b","sid":null}"#).as_deref(), Some("b"));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::algorithm::Algorithm;
 use super::secret::{Secret, SecretEncoding};
+use crate::issuers::CLOCK_SKEW_S;
 use crate::token::CLAIM_BYTES_MAX;
 
 /// Most keys of one issuer, in the config or in one JWKS.
@@ -97,7 +98,7 @@ const fn default_stale_max_s() -> u64 {
 }
 
 const fn default_clock_skew_s() -> i64 {
-    2
+    CLOCK_SKEW_S
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -107,6 +107,66 @@ pub struct CheckManyAnswer {
     pub results: Vec<CheckAnswer>,
 }
 
+/// The answer to a force-logout: of one that was made, or only tried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum LogOutAnswers {
+    /// It is in force.
+    Stored(LogOutAnswer),
+    /// To `"dry_run":true`.
+    DryRun(DryRunAnswer),
+}
+
+/// The answer to a force-logout that is in force now, or was so before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogOutAnswer {
+    /// Place of the cutoff in the history.
+    pub seq: u64,
+    /// Its id, for showing and restoring it.
+    pub id: String,
+    /// The last second whose tokens are revoked, by a true clock.
+    pub issued_before: i64,
+    /// The first `iat` that is not revoked by it: a login from then on works.
+    pub good_from: i64,
+    /// Until when the cutoff lives: by then every token that it hits has expired by itself.
+    pub expires_at: i64,
+}
+
+/// What a force-logout would do. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DryRunAnswer {
+    /// `true`.
+    pub dry_run: bool,
+    /// The last second whose tokens would be revoked, by a true clock.
+    pub issued_before: i64,
+    /// The first `iat` that would not be revoked.
+    pub good_from: i64,
+    /// Until when the cutoff would live.
+    pub expires_at: i64,
+    /// Checks of the issuer that were answered in the last hour, or since the start.
+    pub checks: u64,
+    /// Those among them that did not bring the claim, and would not notice.
+    pub checks_without_claim: u64,
+    /// Those that brought it, but no `iat`: their tokens would read as revoked after a new login too.
+    pub checks_without_iat: u64,
+    /// All of that in words, and whom it would hit.
+    pub says: String,
+}
+
+/// The answer to a restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestoreAnswer {
+    /// Place of the restore in the history.
+    pub seq: u64,
+    /// The entry that counts no more.
+    pub id: String,
+    /// Live cutoffs that match the same tokens by what is known of them, newest first; they stay in force.
+    pub still_matching: Vec<Entry>,
+    /// Whether there are more of them than are listed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
 /// One entry of the denylist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
@@ -114,13 +174,13 @@ pub struct Entry {
     pub id: String,
     /// Place in the history.
     pub seq: u64,
-    /// The selector it names: `jti`.
+    /// The selector it names: `jti` for a revocation; `sid`, `sub`, `client_id` or `iss` for a cutoff.
     pub kind: String,
     /// Issuer; absent for the nameless one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iss: Option<String>,
-    /// The claim's value.
+    /// The claim's value; empty for a cutoff on all tokens of the nameless issuer.
     pub value: String,
     /// Whose token, where it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +190,10 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
+    /// Of a cutoff: the last second whose tokens are revoked, by a true clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub issued_before: Option<i64>,
     /// When it was revoked.
     pub revoked_at: i64,
     /// Until when the entry lives.

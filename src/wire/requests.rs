@@ -125,6 +125,42 @@ pub struct CheckClaims {
     pub client_id: Option<String>,
 }
 
+/// Whom to log out: exactly one of `sub`, `sid`, `client_id`, and `"all":true`.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogOutBody {
+    /// A subject, 1 to 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 1024)]
+    pub sub: Option<String>,
+    /// A session, 1 to 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 1024)]
+    pub sid: Option<String>,
+    /// An OAuth client, 1 to 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 1024)]
+    pub client_id: Option<String>,
+    /// Everybody: every token of the issuer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// Issuer; may be left out where only one is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iss: Option<String>,
+    /// The last second whose tokens are revoked; now if absent. May lie in the past, not in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub issued_before: Option<i64>,
+    /// Why, at most 256 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 256)]
+    pub reason: Option<String>,
+    /// Write nothing; say what would happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
 /// What a purge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

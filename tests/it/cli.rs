@@ -53,7 +53,18 @@ fn contradicting_or_missing_arguments_are_wrong_usage() {
         &["revoke", "--file", "f", "--iss", "i"],
         &["list", "--limit", "0"],
         &["list", "--all", "--limit", "5"],
+        &["list", "--kind", "user"],
+        &["logout"],
         &["logout", "s"],
+        &["logout", "--sub", "a", "--sid", "b"],
+        &["logout", "--all", "--client-id", "c"],
+        &["logout", "--sub", "a", "--yes"],
+        &["logout", "--sub", "a", "--before", "soon"],
+        &["logout", "--all"],
+        &["restore"],
+        &["restore", "AAAAAAAAAAAAAAAAAAAAAA"],
+        &["restore", "../keys", "--reason", "r"],
+        &["restore", "AAAAAAAAAAAAAAAAAAAAAA", "--reason", "r", "--seq", "x"],
         &[],
     ] {
         let ran = case.run(arguments);

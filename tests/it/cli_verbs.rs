@@ -106,11 +106,12 @@ fn list_follows_pages_up_to_the_limit() {
     assert_eq!(seqs.len(), 2_500);
     assert_eq!((&seqs[0], &seqs[2_499]), (&json!(2_500), &json!(1)));
     assert_eq!(case.server.requests().len(), 3);
-    let ran = case.run(&["list", "--limit", "1500", "--sub", "a b&c", "--iss", "☂"]);
+    let ran = case.run(&["list", "--limit", "1500", "--sub", "a b&c", "--iss", "☂", "--kind", "sub"]);
     assert_eq!(ran.stdout.lines().count(), 1_501);
     assert!(ran.stderr.contains("more than 1500"), "{}", ran.stderr);
     let request = &case.server.requests()[3];
     assert_eq!((request.query("sub").unwrap(), request.query("iss").unwrap()), ("a b&c".to_owned(), "☂".to_owned()));
+    assert_eq!(request.query("kind").unwrap(), "sub");
 }
 
 #[test]
@@ -137,4 +138,83 @@ fn purge_may_vouch_for_the_clock() {
     assert_eq!(case.run(&["purge", "--trust-clock", "--json"]).json()["entries"], 30);
     let sent: Vec<_> = case.server.requests().iter().map(Recorded::json).collect();
     assert_eq!(sent, [json!({}), json!({ "trust_clock": true })]);
+}
+
+#[test]
+fn logout_sends_whom_and_says_from_when_on_a_login_works() {
+    let answer = json!({
+        "seq": 7, "id": "abc", "issued_before": 1_800_000_000, "good_from": 1_800_000_003, "expires_at": 1_802_678_703,
+    });
+    let case = Case::answering(200, answer.clone());
+    let ran = case.run(&["logout", "--sub", "☂", "--iss", "i", "--reason", "r", "--before", "1800000000"]);
+    let expected = "logged out (seq 7, id abc): revoked are tokens issued up to 2027-01-15T08:00:00Z; a login from \
+        2027-01-15T08:00:03Z on works; the entry lives until 2027-02-15T08:05:03Z\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, expected));
+    assert_eq!(case.run(&["logout", "--sid=-s", "--json"]).json(), answer);
+    case.run(&["logout", "--client-id", "c", "--before", "-1h"]);
+    case.run(&["logout", "--all", "--yes"]);
+    let sent: Vec<_> = case.server.requests().iter().map(Recorded::json).collect();
+    assert!(
+        case.server.requests().iter().all(|request| (&*request.method, &*request.uri) == ("POST", "/force-logout"))
+    );
+    assert_eq!(sent[0], json!({ "sub": "☂", "iss": "i", "reason": "r", "issued_before": 1_800_000_000 }));
+    assert_eq!(sent[1], json!({ "sid": "-s" }));
+    let settings = revokd::clock::ClockSettings { step_max_s: 3_600, hold_s: 60 };
+    let now = revokd::clock::Clock::system(settings).now().latest.0;
+    assert!((now - 3_660..=now - 3_600).contains(&sent[2]["issued_before"].as_i64().unwrap()));
+    assert_eq!(sent[3], json!({ "all": true }));
+}
+
+#[test]
+fn a_script_logs_everybody_out_only_if_it_says_so_and_a_dry_run_needs_no_yes() {
+    let says = "Would revoke every token of everybody";
+    let case = Case::answering(
+        200,
+        json!({
+            "dry_run": true, "issued_before": 0, "good_from": 3, "expires_at": 9, "checks": 5, "checks_without_claim": 2,
+            "checks_without_iat": 0, "says": says,
+        }),
+    );
+    let ran = case.run(&["logout", "--all", "--iss", "https://a"]);
+    assert!(ran.code == 2 && ran.stderr.contains("everybody of https://a") && ran.stderr.contains("--yes"), "{ran:?}");
+    assert!(case.server.requests().is_empty());
+    let ran = case.run(&["logout", "--all", "--dry-run"]);
+    assert_eq!((ran.code, ran.stdout), (0, format!("{says}\n")));
+    assert_eq!(case.run(&["logout", "--sub", "a", "--dry-run", "--json"]).json()["checks_without_claim"], 2);
+    let sent: Vec<_> = case.server.requests().iter().map(Recorded::json).collect();
+    assert_eq!(sent, [json!({ "all": true, "dry_run": true }), json!({ "sub": "a", "dry_run": true })]);
+}
+
+#[test]
+fn restore_takes_back_what_it_has_looked_at() {
+    let entry = |seq: u64| {
+        json!({
+            "id": "-x", "seq": seq, "kind": "sub", "value": "alice", "revoked_at": 0, "expires_at": 60,
+        })
+    };
+    let case = Case::new(move |request| match request.method.as_str() {
+        "GET" => Answer::json(200, &entry(12)),
+        _ if request.header("if-match") == "12" => {
+            Answer::json(200, &json!({ "seq": 15, "id": "-x", "still_matching": [entry(9)] }))
+        }
+        _ => Answer::json(412, &json!({ "type": "", "title": "", "status": 412, "detail": "it has moved" })),
+    });
+    let ran = case.run(&["restore", "-x", "--reason", "a b&c"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.starts_with("restored (seq 15); still in force for the same tokens, 1:\nID"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("alice"));
+    let [shown, deleted] = &case.server.requests()[..] else { panic!("two requests") };
+    assert_eq!((shown.method.as_str(), shown.uri.as_str()), ("GET", "/revocations/-x"));
+    assert_eq!((deleted.method.as_str(), deleted.query("reason").as_deref()), ("DELETE", Some("a b&c")));
+    let ran = case.run(&["restore", "--seq", "11", "--reason", "r", "--", "-x"]);
+    assert!(ran.code == 6 && ran.stderr.contains("it has moved"), "{ran:?}");
+    assert_eq!(case.server.requests().len(), 3, "with --seq nothing is looked up");
+    assert_eq!(case.run(&["restore", "-x", "--seq", "12", "--reason", "r", "--json"]).json()["seq"], 15);
+    let case =
+        Case::answering(404, json!({ "type": "", "title": "", "status": 404, "detail": "no live entry has this id" }));
+    let ran = case.run(&["restore", "AAAA", "--reason", "r"]);
+    assert!(ran.code == 4 && ran.stderr.contains("no live entry"), "{ran:?}");
+    let last = json!({ "seq": 2, "id": "AAAA", "still_matching": [] });
+    let ran = Case::answering(200, last).run(&["restore", "AAAA", "--seq", "1", "--reason", "r"]);
+    assert_eq!(ran.stdout, "restored (seq 2); no other logout matches\n");
 }

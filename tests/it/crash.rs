@@ -1,5 +1,5 @@
-//! The real binary, killed with SIGKILL under load and while it starts: nothing acknowledged is ever lost (promise 1),
-//! and nothing that was never revoked reads revoked.
+//! The real binary, killed with SIGKILL under load and while it starts: no acknowledged revocation, force-logout or restore
+//! is ever lost (promise 1), and nothing that was never revoked reads revoked.
 //!
 //! `REVOKD_CRASH_ROUNDS` sets the number of rounds (30), `REVOKD_CRASH_SEED` repeats the choices of a run, whose seed is
 //! printed; when a kill hits is up to the machine. Every era of rounds begins with an empty directory, so that kills hit
@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::real_server::{self, EACH_SECOND, Home, RealServer};
@@ -116,8 +117,8 @@ async fn killed_under_load(
     writers.join_all().await
 }
 
-/// The verdicts on these ids, in order.
-async fn verdicts(server: &RealServer, ids: &[&str]) -> Vec<bool> {
+/// The verdicts on these elements of a check, in order.
+async fn verdicts<T: Serialize>(server: &RealServer, ids: &[T]) -> Vec<bool> {
     let said: Value = server.ok("/check", &json!({ "ids": ids })).await;
     said["results"].as_array().unwrap().iter().map(|result| result["revoked"].as_bool().unwrap()).collect()
 }

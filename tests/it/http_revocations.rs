@@ -102,6 +102,52 @@ async fn a_list_is_narrowed_by_subject_issuer_and_kind() {
 }
 
 #[tokio::test]
+async fn cutoffs_are_listed_among_revocations_newest_first() {
+    let app = TestApp::with(HttpSettings::default(), &["https://a", "https://b"]);
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        revoke(&app, &json!({"jti": format!("t{n}"), "exp": START.0 + 900, "sub": "x", "iss": "https://a"})).await;
+        let (name, iss) = (["sub", "sid", "client_id"][n % 3], ["https://a", "https://b"][n / 3]);
+        let body = json!({name: "x", "iss": iss, "reason": n.to_string()});
+        ids.push(app.post_json("/force-logout", &body).await.ok()["id"].clone());
+    }
+    app.post_json("/force-logout", &json!({"all": true, "iss": "https://b"})).await.ok();
+    let seqs = async |query: &str| -> Vec<u64> {
+        let mut seqs = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = app.get(&format!("/revocations?limit=2{query}{after}")).await.ok();
+            seqs.extend(page["revocations"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()));
+            let Some(next) = page.get("next") else { return seqs };
+            after = format!("&after={}", next.as_str().unwrap());
+        }
+    };
+    for (query, expected) in [
+        ("", (1..=13).rev().collect::<Vec<u64>>()),
+        ("&kind=jti", vec![11, 9, 7, 5, 3, 1]),
+        ("&kind=sub", vec![8, 2]),
+        ("&kind=sid", vec![10, 4]),
+        ("&kind=client_id", vec![12, 6]),
+        ("&kind=iss", vec![13]),
+        ("&kind=sub&iss=https://a", vec![2]),
+        ("&kind=iss&iss=https://a", vec![]),
+        ("&iss=https://b", vec![13, 12, 10, 8]),
+        ("&sub=x&iss=https://a", vec![11, 9, 7, 5, 3, 2, 1]),
+        ("&sub=x&iss=https://a&kind=sub", vec![2]),
+        ("&sub=x&iss=https://b", vec![8]),
+        ("&sub=x&iss=https://a&kind=sid", vec![]),
+    ] {
+        assert_eq!(seqs(query).await, expected, "{query}");
+    }
+    let shown = app.get(&format!("/revocations/{}", ids[1].as_str().unwrap())).await.ok();
+    let expected = json!({
+        "id": ids[1], "seq": 4, "kind": "sid", "iss": "https://a", "value": "x", "reason": "1",
+        "issued_before": START.0, "revoked_at": START.0, "expires_at": shown["expires_at"],
+    });
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test]
 async fn what_a_list_cannot_be_narrowed_by_is_refused_by_name() {
     let app = TestApp::new();
     for (query, field) in [

@@ -43,7 +43,8 @@ async fn an_open_route_refuses_an_unknown_parameter_too() {
 #[tokio::test]
 async fn a_path_that_is_not_there_is_404() {
     let app = TestApp::new();
-    for path in ["/", "/nothing", "/check/", "/check/a/b", "/revocations/a/b", "/Check/a", "/livez/", "/force-logout"] {
+    for path in ["/", "/nothing", "/check/", "/check/a/b", "/revocations/a/b", "/Check/a", "/livez/", "/force-logout/a"]
+    {
         app.get(path).await.problem(404);
     }
 }
@@ -80,7 +81,7 @@ async fn every_answer_has_an_id_and_is_not_to_be_stored() {
 #[tokio::test]
 async fn a_body_of_another_media_type_or_encoding_is_415() {
     let app = TestApp::new();
-    for path in ["/revoke", "/check", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
         for media in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""] {
             app.request(Method::POST, path, Some(media), "{}").await.problem(415);
         }
@@ -100,7 +101,7 @@ async fn a_body_of_another_media_type_or_encoding_is_415() {
 #[tokio::test]
 async fn a_body_beyond_its_limit_is_413_and_names_it_with_or_without_a_declared_length() {
     let app = TestApp::with(HttpSettings { body_bytes_max: 100, ..HttpSettings::default() }, &[]);
-    for path in ["/revoke", "/check", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
         let body = format!("{{\"jti\":\"{}\"}}", "a".repeat(100));
         let problem = app.post(path, body.clone()).await.problem(413);
         assert!(problem["detail"].as_str().unwrap().contains("limits.body_bytes_max"));
@@ -117,7 +118,7 @@ async fn a_body_beyond_its_limit_is_413_and_names_it_with_or_without_a_declared_
 async fn what_is_no_strict_json_is_400_everywhere_and_never_quoted() {
     let app = TestApp::new();
     let deep = format!("{{\"jti\":{}", "[".repeat(100_000));
-    for path in ["/revoke", "/check", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
         for body in [
             &b"secret"[..],
             b"",
@@ -159,6 +160,7 @@ async fn an_empty_duplicate_or_unknown_query_parameter_is_400_everywhere() {
         ("/readyz", None),
         ("/revoke", Some(json!({"jti": "a", "exp": START.0}))),
         ("/check", Some(json!({"jti": "a"}))),
+        ("/force-logout", Some(json!({"sub": "a"}))),
         ("/purge", Some(json!({}))),
     ] {
         for query in ["nothing=1", "sub", "sub=", "sub=a&sub=b", "&", "sub=%ff", "sub=%"] {

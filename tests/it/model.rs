@@ -1,18 +1,18 @@
-//! Random histories against a plain map: revokes, extensions, checks, clock moves, purges, restarts, losses and failures
-//! of the index.
+//! Random histories against a plain map: revokes, extensions, force-logouts, restores, checks of every kind, clock moves,
+//! purges, restarts, losses and failures of the index.
 //!
 //! Each case is a list of steps; the seed of all is printed when one fails. `REVOKD_MODEL_CASES` sets how many run, and
 //! `REVOKD_MODEL_SEED` runs the same ones again.
 
-use std::collections::{HashMap, HashSet};
+mod plain;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use revokd::clock::NumericDate;
-use revokd::denylist::{Outcome, WriteError};
-use revokd::revocation::{Unavailable, Verdict};
+use revokd::denylist::{Proof, WriteError};
+use revokd::revocation::Unavailable;
 
-use super::support::{LEEWAY_S, Mode, START, Store, mode};
+use super::support::{Store, request};
+use plain::{Bearer, Model, Whom, name};
 
 /// Ids are few, so that histories meet.
 const IDS: usize = 12;
@@ -21,7 +21,11 @@ const IDS: usize = 12;
 enum Step {
     Revoke { id: usize, lifetime_s: i64 },
     RevokeMany { first: usize, lifetime_s: i64 },
-    Check { id: usize },
+    RevokeVerified { id: usize, ago_s: i64, lifetime_s: i64 },
+    LogOut { whom: Whom, ago_s: Option<i64> },
+    Restore { id: usize },
+    RestoreCutoff { which: usize },
+    Check { bearer: Bearer },
     CheckAll,
     Pass { seconds: i64 },
     Jump { seconds: i64 },
@@ -33,12 +37,47 @@ enum Step {
     FailIndex,
 }
 
+fn whom() -> impl Strategy<Value = Whom> {
+    prop_oneof![
+        3 => (1..4_usize).prop_map(Whom::Sub),
+        2 => (1..3_usize).prop_map(Whom::Sid),
+        1 => (1..3_usize).prop_map(Whom::ClientId),
+        1 => Just(Whom::All),
+    ]
+}
+
+fn bearer() -> impl Strategy<Value = Bearer> {
+    let iat = prop_oneof![-10..10_i64, -5_000..100_i64, -3_000_000..100_i64];
+    (proptest::option::of(0..IDS + 4), 0..4_usize, 0..3_usize, 0..3_usize, proptest::option::of(iat))
+        .prop_map(|(id, sub, sid, client_id, iat_s)| Bearer { id, sub, sid, client_id, iat_s })
+}
+
+/// Every id alone, every value alone, and all at once.
+fn check_all(store: &Store, model: &mut Model) {
+    let nothing = Bearer { id: None, sub: 0, sid: 0, client_id: 0, iat_s: None };
+    (0..IDS + 4).for_each(|id| model.check(store, &Bearer { id: Some(id), ..nothing }));
+    for iat_s in [None, Some(-2), Some(-4_000)] {
+        for value in 0..4 {
+            model.check(store, &Bearer { sub: value, iat_s, ..nothing });
+            model.check(store, &Bearer { sid: value, iat_s, ..nothing });
+            model.check(store, &Bearer { client_id: value, iat_s, ..nothing });
+            model.check(store, &Bearer { id: Some(value), sub: value, sid: value, client_id: value, iat_s });
+        }
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let lifetime = || prop_oneof![-1_000..0_i64, 0..120_i64, 0..3_600_i64, 0..2_000_000_i64];
     prop_oneof![
         8 => (0..IDS, lifetime()).prop_map(|(id, lifetime_s)| Step::Revoke { id, lifetime_s }),
         2 => (0..IDS, lifetime()).prop_map(|(first, lifetime_s)| Step::RevokeMany { first, lifetime_s }),
-        8 => (0..IDS + 4).prop_map(|id| Step::Check { id }),
+        1 => (0..IDS, 0..10_000_000_i64, prop_oneof![0..5_000_000_i64, 0..316_000_000_i64])
+            .prop_map(|(id, ago_s, lifetime_s)| Step::RevokeVerified { id, ago_s, lifetime_s }),
+        4 => (whom(), proptest::option::of(prop_oneof![0..5_i64, 0..4_000_i64, 0..3_000_000_i64]))
+            .prop_map(|(whom, ago_s)| Step::LogOut { whom, ago_s }),
+        3 => (0..IDS).prop_map(|id| Step::Restore { id }),
+        3 => (0..64_usize).prop_map(|which| Step::RestoreCutoff { which }),
+        12 => bearer().prop_map(|bearer| Step::Check { bearer }),
         2 => Just(Step::CheckAll),
         4 => prop_oneof![0..100_i64, 0..4_000_i64, 0..400_000_i64].prop_map(|seconds| Step::Pass { seconds }),
         1 => prop_oneof![-3_000..3_000_i64, -40_000..40_000_i64, Just(315_360_000)].prop_map(|seconds| Step::Jump { seconds }),
@@ -49,73 +88,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::LoseIndex),
         1 => Just(Step::FailIndex),
     ]
-}
-
-/// The plain map: until when each id is revoked.
-#[derive(Default)]
-struct Model {
-    ends: HashMap<usize, NumericDate>,
-    /// Entries that had ended when a purge or a start could forget them. A clock that then falls back further than it is
-    /// ever believed may find them or not (decision 0003).
-    forgotten: HashSet<usize>,
-    /// Seconds that have truly passed.
-    passed_s: i64,
-    /// By how much the wall clock is wrong.
-    jumped_s: i64,
-    /// A wrong wall clock kept step for so long that it was believed: nothing can be said by true time any more.
-    misled: bool,
-}
-
-impl Model {
-    fn look_at_clock(&mut self, store: &Store) {
-        self.misled |= !store.denylist().clock().now().doubted && self.jumped_s.abs() > 3_600;
-    }
-
-    /// Notes what a purge or a start may forget now.
-    fn forget(&mut self, store: &Store) {
-        let forgettable = store.denylist().clock().forgettable();
-        self.forgotten.extend(self.ends.iter().filter(|(_, ends)| **ends < forgettable).map(|(id, _)| *id));
-    }
-
-    fn check(&mut self, store: &Store, id: usize) {
-        if mode() == Mode::PurgeAlways {
-            self.forget(store);
-        }
-        let earliest = store.denylist().clock().now().earliest;
-        let ends = self.ends.get(&id).copied();
-        let expected = ends.is_some_and(|ends| earliest <= ends);
-        let revoked = matches!(once_readable(|| store.try_check(&name(id))), Verdict::Revoked(_));
-        if !(expected && self.forgotten.contains(&id)) {
-            assert_eq!(revoked, expected, "id {id} at {earliest}, ends {ends:?}");
-        }
-        // Whatever the wall clock says: what truly has not ended by more than the steps that are believed is revoked.
-        let truly = START.plus(self.passed_s);
-        if !self.misled && ends.is_some_and(|ends| truly.plus(3_600) <= ends) {
-            assert!(expected, "a jump of the clock ended a live entry");
-        }
-    }
-
-    fn revoked(&mut self, store: &Store, id: usize, exp: NumericDate, outcome: &Outcome) {
-        let now = store.denylist().clock().now();
-        match outcome {
-            Outcome::Expired => assert!(exp.plus(LEEWAY_S) < now.earliest),
-            Outcome::Stored { ends_at, .. } => {
-                let live = self.ends.get(&id).copied().filter(|ends| now.earliest <= *ends);
-                let ends = live.map_or(exp.plus(LEEWAY_S), |ends| ends.max(exp.plus(LEEWAY_S)));
-                if self.forgotten.remove(&id) {
-                    assert!(*ends_at >= exp.plus(LEEWAY_S) && *ends_at <= ends);
-                } else {
-                    assert_eq!(*ends_at, ends, "the furthest end ever recorded is kept");
-                }
-                self.ends.insert(id, *ends_at);
-            }
-            Outcome::Refused(refusal) => panic!("refused: {refusal}"),
-        }
-    }
-}
-
-fn name(id: usize) -> String {
-    format!("token-{id}")
 }
 
 /// What `ask` gives once the index can be read; until then it must say that it cannot.
@@ -137,19 +109,33 @@ fn run(steps: &[Step]) {
             Step::Revoke { id, lifetime_s } => {
                 let exp = store.denylist().clock().now().latest.plus(lifetime_s);
                 let outcome = once_readable(|| store.try_revoke(&name(id), exp));
-                model.revoked(&store, id, exp, &outcome);
+                model.revoked(&store, id, exp, None, &outcome);
             }
+            Step::RevokeVerified { id, ago_s, lifetime_s } => {
+                let iat = store.denylist().clock().now().latest.plus(-ago_s);
+                let mut request = request(&name(id), iat.plus(lifetime_s));
+                request.proof = Proof::Verified { iat: Some(iat) };
+                let outcomes = once_readable(|| store.try_revoke_all(vec![request.clone()]));
+                model.revoked(&store, id, iat.plus(lifetime_s), Some(iat), &outcomes[0]);
+            }
+            Step::LogOut { whom, ago_s } => {
+                let at = ago_s.map(|ago_s| store.denylist().clock().now().latest.plus(-ago_s));
+                let outcome = once_readable(|| store.try_log_out(whom.target(), at));
+                model.logged_out(&store, whom, at, &outcome);
+            }
+            Step::Restore { id } => model.restore(&store, id),
+            Step::RestoreCutoff { which } => model.restore_cutoff(&store, which),
             Step::RevokeMany { first, lifetime_s } => {
                 let exp = store.denylist().clock().now().latest.plus(lifetime_s);
                 let ids: Vec<_> = (0..5).map(|n| (first + n / 2) % IDS).collect();
-                let requests = || ids.iter().map(|id| super::support::request(&name(*id), exp)).collect();
+                let requests = || ids.iter().map(|id| request(&name(*id), exp)).collect();
                 let outcomes = once_readable(|| store.try_revoke_all(requests()));
                 for (id, outcome) in ids.iter().zip(&outcomes) {
-                    model.revoked(&store, *id, exp, outcome);
+                    model.revoked(&store, *id, exp, None, outcome);
                 }
             }
-            Step::Check { id } => model.check(&store, id),
-            Step::CheckAll => (0..IDS + 4).for_each(|id| model.check(&store, id)),
+            Step::Check { bearer } => model.check(&store, &bearer),
+            Step::CheckAll => check_all(&store, &mut model),
             Step::Pass { seconds } => {
                 store.time.pass(seconds);
                 model.passed_s += seconds;
@@ -183,7 +169,7 @@ fn run(steps: &[Step]) {
         }
         model.look_at_clock(&store);
     }
-    (0..IDS + 4).for_each(|id| model.check(&store, id));
+    check_all(&store, &mut model);
 }
 
 /// Runs a share of the cases, all from one seed, which is printed when a case fails.

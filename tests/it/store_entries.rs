@@ -1,15 +1,23 @@
 //! How entries live: extended, revoked again, in several buckets, purged, listed, limited.
 
 use revokd::clock::NumericDate;
-use revokd::denylist::{ListFilter, Outcome, Refusal, ShareLimits};
+use revokd::denylist::{Entry, ListFilter, Listed, Outcome, Refusal, ShareLimits};
 use revokd::event::Origin;
 use revokd::issuers::LIFETIME_MAX;
+use revokd::revocation::Revocation;
 use revokd::token::{Issuer, Subject};
 
 use super::support::{LEEWAY_S, LIFETIME_MAX_S, START, Store, request, request_of, settings};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
+
+fn revocation(listed: &Listed) -> &Revocation<'static> {
+    match &listed.entry {
+        Entry::Revocation(revocation) => revocation,
+        Entry::Cutoff(cutoff) => panic!("{cutoff:?}"),
+    }
+}
 
 fn stored(outcome: &Outcome) -> (u64, NumericDate) {
     match outcome {
@@ -173,7 +181,7 @@ fn a_call_of_many_counts_each_change_against_its_share() {
     assert_eq!(held(&admin), 100, "90 that were stored before, and the tenth that is kept for admins");
     store.stop();
 
-    settings.shares = ShareLimits { entries_max: 100, journal_bytes_max: 1_000 };
+    settings.shares = ShareLimits { entries_max: 100, journal_bytes_max: 1_000, cutoffs_max: 100 };
     let store = Store::with(settings);
     let outcomes = store.try_revoke_all(requests(0..100)).unwrap();
     assert!(matches!(&outcomes[99], Outcome::Refused(Refusal::Full { name: "limits.journal_bytes_max", .. })));
@@ -234,7 +242,7 @@ fn a_list_shows_live_entries_newest_first_in_pages() {
         loop {
             let page = store.block_on(store.denylist().list(ListFilter::default(), before, 7)).unwrap();
             assert!(page.entries.len() <= 7);
-            seen.extend(page.entries.iter().map(|entry| entry.revocation.jti.as_str().to_owned()));
+            seen.extend(page.entries.iter().map(|entry| revocation(entry).jti.as_str().to_owned()));
             before = page.next;
             if before.is_none() {
                 break;
@@ -245,9 +253,13 @@ fn a_list_shows_live_entries_newest_first_in_pages() {
         assert_eq!(seen, expected, "{pass}");
         store.restart();
     }
-    let filter = ListFilter { issuer: Some(Issuer::NAMELESS), sub: Some(Subject::parse("sub2").unwrap()) };
+    let filter = ListFilter {
+        issuer: Some(Issuer::NAMELESS),
+        sub: Some(Subject::parse("sub2").unwrap()),
+        ..ListFilter::default()
+    };
     let page = store.block_on(store.denylist().list(filter, None, 100)).unwrap();
-    let subs: Vec<_> = page.entries.iter().map(|e| e.revocation.sub.clone().unwrap()).collect();
+    let subs: Vec<_> = page.entries.iter().map(|e| revocation(e).sub.clone().unwrap()).collect();
     assert_eq!(subs.len(), 10);
     assert!(subs.iter().all(|sub| sub.as_str() == "sub2"));
 }

@@ -9,9 +9,10 @@ use revokd::clock::NumericDate;
 use revokd::denylist::{Denylist, ListFilter, Outcome, Settings, Status, WriteError};
 use revokd::event::Origin;
 use revokd::index::IndexError;
-use revokd::revocation::{Unavailable, Verdict};
+use revokd::revocation::{TokenClaims, Unavailable, Verdict};
+use revokd::token::{Issuer, Jti};
 
-use super::support::{START, Store, key, open_index, request, settings};
+use super::support::{START, Store, open_index, request, settings};
 
 mod during;
 
@@ -20,18 +21,19 @@ const HOUR: i64 = 3_600;
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A store whose index fails.
+/// A store whose index fails. Its filters are on in every mode: without them nothing can be said or stored while it does.
 struct Live {
     store: Store,
 }
 
 impl Live {
     fn new() -> Self {
-        Self { store: Store::new() }
+        Self { store: Store::with(Settings { filter_on: true, ..settings() }) }
     }
 
     /// `before` is called before a generation is opened, with how many were asked for.
-    fn with(settings: Settings, before: impl Fn(usize) -> Result<(), IndexError> + Send + Sync + 'static) -> Self {
+    fn with(mut settings: Settings, before: impl Fn(usize) -> Result<(), IndexError> + Send + Sync + 'static) -> Self {
+        settings.filter_on = true;
         let mut store = Store::with(settings);
         store.stop();
         let asked = AtomicUsize::new(0);
@@ -200,7 +202,8 @@ fn check_all_the_while(denylist: &Denylist, acknowledged: &AtomicU64, done: &Ato
         let known = acknowledged.load(Ordering::SeqCst);
         let jti = format!("t{}", n % known.max(1));
         if known > 0 {
-            let verdict = denylist.check_blocking(&key(&jti));
+            let claims = TokenClaims { jti: Some(Jti::parse(&jti).unwrap()), ..TokenClaims::of(&Issuer::NAMELESS) };
+            let verdict = denylist.check_blocking(&claims);
             assert!(verdict != Ok(Verdict::Good), "{jti} of {known} reads as good");
         }
     }

@@ -10,15 +10,15 @@ use std::thread::JoinHandle;
 
 use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
 use revokd::denylist::{
-    self, Denylist, OpenError, OpenIndex, Opened, Outcome, Priority, Proof, PurgeReport, RevokeRequest, Settings,
-    ShareLimits, Sources, WriteError,
+    self, Denylist, LogOutOutcome, LogOutRequest, OpenError, OpenIndex, Opened, Outcome, Priority, Proof, PurgeReport,
+    RestoreOutcome, RestoreRequest, RevokeRequest, Settings, ShareLimits, Sources, WriteError,
 };
-use revokd::event::Origin;
+use revokd::event::{Origin, Seq};
 use revokd::index::{Index, IndexError};
-use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
+use revokd::issuers::{CLOCK_SKEW_S, IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::{self, Disk};
 use revokd::metrics::Metrics;
-use revokd::revocation::{Reason, Revocation, Unavailable, Verdict};
+use revokd::revocation::{Reason, Revocation, Target, TokenClaims, Unavailable, Verdict};
 use revokd::token::{Issuer, Jti, Key, Subject};
 
 mod index;
@@ -62,7 +62,7 @@ pub fn settings() -> Settings {
         waiting_writes_max: 4_096,
         reads_max: 64,
         read_timeout_ms: 30_000,
-        shares: ShareLimits { entries_max: 1_000_000, journal_bytes_max: 1_000_000_000 },
+        shares: ShareLimits { entries_max: 1_000_000, journal_bytes_max: 1_000_000_000, cutoffs_max: 10_000 },
         changes_per_entry_max: 64,
         heartbeat_s: 600,
     }
@@ -211,11 +211,28 @@ impl Store {
     }
 
     pub fn try_check(&self, jti: &str) -> Result<Verdict, Unavailable> {
+        self.try_check_claims(&TokenClaims::of_jti(&Issuer::NAMELESS, Jti::parse(jti).unwrap()))
+    }
+
+    pub fn try_check_claims(&self, claims: &TokenClaims<'_>) -> Result<Verdict, Unavailable> {
         if mode() == Mode::PurgeAlways {
             let _ = self.runtime.block_on(self.denylist().purge());
         }
-        let jti = Jti::parse(jti).unwrap();
-        self.runtime.block_on(self.denylist().check(&Issuer::NAMELESS, &jti, Priority::Ordinary))
+        self.runtime.block_on(self.denylist().check(claims, Priority::Ordinary))
+    }
+
+    pub fn try_log_out(
+        &self,
+        target: Target<'static>,
+        issued_before: Option<NumericDate>,
+    ) -> Result<LogOutOutcome, WriteError> {
+        let request = LogOutRequest { issuer: Issuer::NAMELESS, target, issued_before, reason: None };
+        self.runtime.block_on(self.denylist().log_out(request, Origin::INTERNAL, true))
+    }
+
+    pub fn try_restore(&self, key: Key, seq: Seq) -> Result<RestoreOutcome, WriteError> {
+        let request = RestoreRequest { key, seq, reason: None };
+        self.runtime.block_on(self.denylist().restore(request, Origin::INTERNAL))
     }
 
     pub fn is_revoked(&self, jti: &str) -> bool {
@@ -251,6 +268,7 @@ pub fn named_issuers(names: &[&str]) -> Issuers {
         lifetime_max_s: LIFETIME_MAX_S,
         lifetime_max_name: LIFETIME_MAX,
         leeway_s: LEEWAY_S,
+        clock_skew_s: CLOCK_SKEW_S,
     };
     Issuers::named(names.iter().map(limits).collect()).unwrap()
 }

@@ -29,6 +29,7 @@ impl std::ops::Deref for Raw {
 #[derive(Debug, Clone)]
 pub(in super::super) struct Found {
     pub(in super::super) seq: Seq,
+    /// Until when the entry lives; once it is restored, until when it would.
     pub(in super::super) ends_at: NumericDate,
     /// `None` for a restore.
     pub(in super::super) revoked: Option<(NumericDate, Option<Reason<'static>>)>,
@@ -37,15 +38,21 @@ pub(in super::super) struct Found {
 impl Found {
     pub(super) fn decode(raw: &[u8]) -> Result<Self, Unavailable> {
         let event = Event::decode(raw).map_err(|_| Unavailable::Index)?;
+        let mut ends_at = event.ends_at;
         let revoked = match event.change {
             Change::Revoked(revocation) => Some((event.recorded_at, revocation.reason.map(Reason::into_owned))),
-            Change::Restored { .. } => None,
+            Change::Restored { furthest_end, .. } => {
+                ends_at = furthest_end;
+                None
+            }
+            Change::Cutoff(record) => Some((record.revoked_at, record.cutoff.reason.map(Reason::into_owned))),
+            Change::CutoffRestored { .. } => None,
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
             | Change::ClockTrusted => return Err(Unavailable::Index),
         };
-        Ok(Self { seq: event.seq, ends_at: event.ends_at, revoked })
+        Ok(Self { seq: event.seq, ends_at, revoked })
     }
 
     /// Whether the event still matters at `earliest` (promise 6: judged on read).
@@ -53,7 +60,7 @@ impl Found {
         earliest <= self.ends_at
     }
 
-    /// The verdict that this event, being the latest of its key, gives.
+    /// The verdict that this event, being the latest of a token's key, gives.
     pub(in super::super) fn verdict(self, earliest: NumericDate) -> Verdict {
         match (self.is_live(earliest), self.revoked) {
             (true, Some((revoked_at, reason))) => Verdict::Revoked(Revoked {

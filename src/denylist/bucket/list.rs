@@ -98,9 +98,17 @@ impl Buckets {
         Ok(latest.map(|(_, raw)| raw))
     }
 
-    /// How often `key` was changed, over all buckets.
-    pub(in super::super) fn changes(&self, key: &Key) -> Result<usize, Unavailable> {
-        self.list.load().buckets.iter().try_fold(0, |sum, bucket| Ok(sum + bucket.changes(key)?))
+    /// How often `key` was changed, over all buckets, and the furthest bucket that holds a change of it.
+    pub(in super::super) fn changes(&self, key: &Key) -> Result<(usize, Option<BucketId>), Unavailable> {
+        let mut all = (0, None);
+        // The list is in the order of ends.
+        for bucket in &self.list.load().buckets {
+            let changes = bucket.changes(key)?;
+            if changes > 0 {
+                all = (all.0 + changes, Some(bucket.id));
+            }
+        }
+        Ok(all)
     }
 
     /// Entries that the index has not taken in yet.

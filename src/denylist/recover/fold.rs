@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::bucket::{Bucket, Buckets, List};
+use super::super::cutoffs::Register;
 use super::super::generation::Generation;
 use super::super::state::raise;
 use super::super::usage::Usage;
@@ -48,6 +49,7 @@ pub(super) struct Fold {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
+    pub(super) cutoffs: Register,
     pub(super) expected: HashMap<BucketId, Expected>,
     /// What the index lacks waits in its buckets.
     pub(super) index: Result<Buckets, Doubt>,
@@ -70,6 +72,7 @@ impl Fold {
             keys: Keys::default(),
             lifetimes: HashMap::new(),
             usage: Usage::default(),
+            cutoffs: Register::default(),
             expected,
             index,
             replayed: 0,
@@ -93,6 +96,9 @@ impl Fold {
         }
         let Some((key, bucket)) = event.entry() else { return };
         self.usage.add(bucket, event, raw.len());
+        if matches!(event.change, Change::Cutoff(_) | Change::CutoffRestored { .. }) {
+            let _changed = self.cutoffs.apply(event, &raw.into());
+        }
         let Ok(buckets) = &self.index else { return };
         let expected = self.expected.entry(bucket).or_default();
         expected.digest.add_event(&mut self.scratch, &key, event, raw);
@@ -111,6 +117,7 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
+        let _changed = self.cutoffs.forget_ended(earliest);
         let Ok(buckets) = &self.index else { return };
         for bucket in buckets.withdraw_ended(earliest) {
             bucket.forget_overlay();

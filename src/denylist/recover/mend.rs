@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::super::bucket::{Bucket, Buckets};
+use super::super::cutoffs::Register;
 use super::super::filter::{BucketFilter, FrontFilter};
 use super::super::state::Settings;
 use super::super::usage::Usage;
@@ -27,6 +28,7 @@ pub(in super::super) struct Folded {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) usage: Usage,
+    pub(super) cutoffs: Register,
     pub(in super::super) buckets: Buckets,
     /// Only at start: a server that runs has one.
     pub(super) front: FrontFilter,
@@ -90,7 +92,7 @@ pub(super) fn prove(fold: Fold, settings: &Settings) -> Result<Folded, Doubt> {
 }
 
 fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Folded, Doubt> {
-    let Fold { keys, lifetimes, usage, mut expected, index, watch, .. } = fold;
+    let Fold { keys, lifetimes, usage, cutoffs, mut expected, index, watch, .. } = fold;
     let list = index?.all();
     let generation = &list.generation;
     drain(&list, progress)?;
@@ -135,7 +137,7 @@ fn prove_all(fold: Fold, settings: &Settings, progress: &Progress) -> Result<Fol
             .map(|prover| prover.join().unwrap_or(Err(Doubt::Memory(Unavailable::Poisoned))))
             .fold(own, Result::and)
     })?;
-    Ok(Folded { keys, lifetimes, usage, buckets: published, front })
+    Ok(Folded { keys, lifetimes, usage, cutoffs, buckets: published, front })
 }
 
 fn prove_bucket(bucket: &Bucket, front: &FrontFilter, records: u64, progress: &Progress) -> Result<Digest, Doubt> {

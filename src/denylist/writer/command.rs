@@ -6,17 +6,26 @@ use tokio::sync::oneshot;
 
 use super::super::bucket::List;
 use super::super::places::Place;
-use super::super::request::{Outcome, PurgeReport, RevokeRequest, WriteError};
+use super::super::request::{
+    LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest, RevokeRequest, WriteError,
+};
 use super::adopt::Adopted;
 use crate::clock::NumericDate;
 use crate::event::{Change, Origin, Seq};
 use crate::journal::{JournalError, Snapshot};
 use crate::revocation::Unavailable;
+use crate::token::Issuer;
 
 /// What the writer is asked.
 pub(in super::super) enum Command {
     /// Revoke tokens.
-    Revoke(Ask),
+    Revoke(Ask<Vec<RevokeRequest>, Vec<Outcome>>),
+    /// Cut tokens off.
+    LogOut(Box<Ask<LogOutRequest, LogOutOutcome>>),
+    /// Take an entry back.
+    Restore(Box<Ask<RestoreRequest, RestoreOutcome>>),
+    /// A verified token of this lifetime, seconds, was checked.
+    Saw { issuer: Issuer<'static>, lifetime_s: i64 },
     /// Journal a change that is no entry (an API key).
     Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
     /// Drop what has ended.
@@ -36,6 +45,9 @@ impl Command {
     pub(super) fn refuse(self, error: WriteError) -> Option<Self> {
         match self {
             Self::Revoke(ask) => drop(ask.reply.send(Err(error))),
+            Self::LogOut(ask) => drop(ask.reply.send(Err(error))),
+            Self::Restore(ask) => drop(ask.reply.send(Err(error))),
+            Self::Saw { .. } => {}
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
             other => return Some(other),
         }
@@ -43,13 +55,13 @@ impl Command {
     }
 }
 
-/// One call of [`super::Denylist::revoke`].
-pub(in super::super) struct Ask {
-    pub(in super::super) requests: Vec<RevokeRequest>,
+/// One call that asks for `W` and is answered with `A`.
+pub(in super::super) struct Ask<W, A> {
+    pub(in super::super) what: W,
     pub(in super::super) origin: Origin<'static>,
     pub(in super::super) admin: bool,
     pub(in super::super) place: Place,
-    pub(in super::super) reply: Reply<Vec<Outcome>>,
+    pub(in super::super) reply: Reply<A>,
 }
 
 /// Where an answer goes; a caller that no longer waits is no error.

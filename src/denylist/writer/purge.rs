@@ -38,6 +38,9 @@ impl Writer {
         for bucket in &ended {
             self.usage.forget(bucket.id);
         }
+        if let Err(error) = self.state.cutoffs.forget_ended(forgettable) {
+            tracing::error!(%error, "ended cutoffs stay in memory; no answer depends on it");
+        }
         let (done, drops) = oneshot::channel();
         let _ = self.indexer.send(indexer::Command::Drop { buckets: ended, done });
         let (replies, drops, began) = (vec![reply], Some(drops), Instant::now());

@@ -26,8 +26,14 @@ impl Answer {
     pub(crate) fn new(verdict: Verdict, judged: Judged) -> Self {
         match verdict {
             Verdict::Good => Self::Good(judged),
-            Verdict::Revoked(revoked) => Self::Revoked(revoked.into(), judged),
+            Verdict::Revoked(revoked) => Self::revoked(revoked, judged),
         }
+    }
+
+    /// Revoked, by a selector that was judged then even if the check did not name it: its issuer is always known.
+    pub(crate) fn revoked(revoked: Revoked, judged: Judged) -> Self {
+        let judged = judged.and(revoked.by);
+        Self::Revoked(revoked.into(), judged)
     }
 
     /// The whole body; the commonest one of all is not even copied.

@@ -6,10 +6,11 @@ use super::super::Http;
 use super::super::error::ApiError;
 use super::super::extract::{Members, Query};
 use super::no_entry;
-use crate::denylist::Priority;
+use crate::clock::NumericDate;
+use crate::denylist::{Priority, SeenRun};
 use crate::keys::{Caller, Scope};
-use crate::revocation::Verdict;
-use crate::token::{Issuer, Jti, Key, Selector, limited};
+use crate::revocation::{TokenClaims, Verdict};
+use crate::token::{ClientId, Issuer, Jti, Selector, Sid, Subject};
 use crate::verifier::VerifiedToken;
 
 /// The claims that a check may bring, not looked at yet.
@@ -20,6 +21,7 @@ pub(crate) struct Claims<'a> {
     pub(crate) sid: Option<Cow<'a, str>>,
     pub(crate) sub: Option<Cow<'a, str>>,
     pub(crate) client_id: Option<Cow<'a, str>>,
+    pub(crate) iat: Option<NumericDate>,
 }
 
 impl<'a> Claims<'a> {
@@ -27,9 +29,8 @@ impl<'a> Claims<'a> {
     pub(crate) const NAMES: [&'static str; 6] = ["jti", "iss", "iat", "sub", "sid", "client_id"];
 
     pub(super) fn of_query(query: &mut Query<'a>, jti: Option<Cow<'a, str>>) -> Result<Self, ApiError> {
-        // `iat` bears on cutoffs alone; whoever sends it already must not learn only then that it is malformed.
-        query.date("iat")?;
         Ok(Self {
+            iat: query.date("iat")?,
             iss: query.text("iss"),
             jti,
             sid: query.text("sid"),
@@ -44,8 +45,8 @@ impl<'a> Claims<'a> {
     /// [`ApiError::Malformed`] and [`ApiError::Invalid`] that name the member.
     pub(crate) fn of_members(members: &Members<'a>) -> Result<Self, ApiError> {
         members.only(&Self::NAMES)?;
-        members.date("iat")?;
         Ok(Self {
+            iat: members.date("iat")?,
             iss: members.text("iss")?,
             jti: members.text("jti")?,
             sid: members.text("sid")?,
@@ -58,8 +59,7 @@ impl<'a> Claims<'a> {
 /// A check whose claims are within their limits, with their issuer.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
-    issuer: &'a Issuer<'static>,
-    jti: Option<Jti<'a>>,
+    pub(crate) claims: TokenClaims<'a>,
     /// The selectors it brings.
     pub(crate) judged: Judged,
 }
@@ -70,18 +70,15 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// The claim that is missing, empty or too long, or the issuer that cannot be resolved.
     pub(crate) fn new(http: &'a Http, claims: &'a Claims<'_>) -> Result<Self, ApiError> {
-        let issuer = &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer;
-        let jti = claims.jti.as_deref().map(Jti::parse).transpose()?;
-        let mut judged = Judged::default();
-        for (selector, value) in
-            [(Selector::Sid, &claims.sid), (Selector::Sub, &claims.sub), (Selector::ClientId, &claims.client_id)]
-        {
-            if let Some(value) = value {
-                limited(selector.as_str(), value)?;
-                judged = judged.and(selector);
-            }
-        }
-        Self { issuer, jti, judged }.complete(http, claims.iss.is_some())
+        let token = TokenClaims {
+            issuer: &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer,
+            jti: claims.jti.as_deref().map(Jti::parse).transpose()?,
+            sid: claims.sid.as_deref().map(Sid::parse).transpose()?,
+            sub: claims.sub.as_deref().map(Subject::parse).transpose()?,
+            client_id: claims.client_id.as_deref().map(ClientId::parse).transpose()?,
+            iat: claims.iat,
+        };
+        Self::complete(http, token, claims.iss.is_some())
     }
 
     /// The check of a verified token.
@@ -89,55 +86,61 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// A claim that `check.required` names and the token lacks.
     pub(crate) fn of_token(http: &Http, token: &'a VerifiedToken) -> Result<Self, ApiError> {
-        let jti = token.jti.as_ref().map(|jti| Jti::parse(jti.as_str())).transpose()?;
+        let claims = TokenClaims {
+            issuer: &token.issuer,
+            jti: token.jti.as_ref().map(Jti::borrowed),
+            sid: token.sid.as_ref().map(Sid::borrowed),
+            sub: token.sub.as_ref().map(Subject::borrowed),
+            client_id: token.client_id.as_ref().map(ClientId::borrowed),
+            iat: token.iat,
+        };
+        Self::complete(http, claims, token.issuer != Issuer::NAMELESS)
+    }
+
+    fn complete(http: &Http, claims: TokenClaims<'a>, is_issuer_named: bool) -> Result<Self, ApiError> {
         let mut judged = Judged::default();
         for (selector, is_there) in [
-            (Selector::Sid, token.sid.is_some()),
-            (Selector::Sub, token.sub.is_some()),
-            (Selector::ClientId, token.client_id.is_some()),
+            (Selector::Jti, claims.jti.is_some()),
+            (Selector::Sid, claims.sid.is_some()),
+            (Selector::Sub, claims.sub.is_some()),
+            (Selector::ClientId, claims.client_id.is_some()),
         ] {
             judged = if is_there { judged.and(selector) } else { judged };
         }
-        Self { issuer: &token.issuer, jti, judged }.complete(http, token.issuer != Issuer::NAMELESS)
-    }
-
-    fn complete(mut self, http: &Http, is_issuer_named: bool) -> Result<Self, ApiError> {
-        if self.jti.is_some() {
-            self.judged = self.judged.and(Selector::Jti);
-        }
-        if self.judged == Judged::default() {
+        if judged == Judged::default() {
             return Err(ApiError::invalid("jti", "a check needs at least one of `jti`, `sub`, `sid` and `client_id`"));
         }
         if is_issuer_named {
-            self.judged = self.judged.and(Selector::Iss);
+            judged = judged.and(Selector::Iss);
         }
-        if let Some(missing) = http.settings.check_required.iter().find(|selector| !self.judged.has(**selector)) {
+        if let Some(missing) = http.settings.check_required.iter().find(|selector| !judged.has(**selector)) {
             let name = missing.as_str();
             return Err(ApiError::invalid(
                 name,
                 format!("`{name}` is missing; check.required asks every check for it"),
             ));
         }
-        Ok(self)
+        Ok(Self { claims, judged })
     }
 
-    /// What the denylist knows the token by, if the check names one.
-    pub(crate) fn key(&self) -> Option<Key> {
-        self.jti.as_ref().map(|jti| Key::of_token(self.issuer, jti))
-    }
-
-    /// Whether the verdict is good and known without a read.
-    pub(super) fn is_surely_good(&self, http: &Http) -> Result<bool, ApiError> {
-        Ok(self.jti.as_ref().map_or(Ok(false), |jti| http.denylist.is_surely_good(self.issuer, jti))?)
+    /// The verdict, where it is known without a read.
+    pub(super) fn known(&self, http: &Http) -> Result<Option<Verdict>, ApiError> {
+        Ok(http.denylist.known(&self.claims)?)
     }
 
     /// The verdict on what the check names, of those ids that may be in flight.
     pub(super) async fn verdict(&self, http: &Http, caller: &Caller) -> Result<Verdict, ApiError> {
         let _permit = http.in_flight.enter(1, caller)?;
-        match &self.jti {
-            Some(jti) => Ok(http.denylist.check(self.issuer, jti, priority(caller)).await?),
-            None => Ok(no_entry(http)?),
-        }
+        let verdict = http.denylist.check(&self.claims, priority(caller)).await?;
+        // Without `jti` no read has said that all is known.
+        Ok(if self.claims.jti.is_none() && verdict == Verdict::Good { no_entry(http)? } else { verdict })
+    }
+
+    /// Notes what an answered check has brought.
+    pub(super) fn note_seen(&self, http: &Http) {
+        let mut run = SeenRun::default();
+        http.denylist.gather_seen(&mut run, &self.claims, 1);
+        http.denylist.note_seen(&run);
     }
 }
 

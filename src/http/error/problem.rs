@@ -26,6 +26,8 @@ impl ApiError {
             Self::Reason(_) => Some("reason".into()),
             Self::Issuer(_) => Some("iss".into()),
             Self::Refused(Refusal::LifetimeTooLong { .. }) => Some("exp".into()),
+            Self::Refused(Refusal::InFuture { .. }) => Some("issued_before".into()),
+            Self::Moved { .. } => Some("If-Match".into()),
             Self::Unverifiable(_) => Some("token".into()),
             Self::Element { error, .. } | Self::Stream { error, .. } => error.field(),
             Self::Refused(Refusal::TooManyChanges { .. } | Refusal::Full { .. })
@@ -50,6 +52,7 @@ impl ApiError {
             Self::Claim(_) => Some(CLAIM_BYTES_MAX as u64),
             Self::Reason(_) => Some(REASON_BYTES_MAX as u64),
             Self::Refused(Refusal::LifetimeTooLong { limit_s, .. }) => u64::try_from(*limit_s).ok(),
+            Self::Refused(Refusal::InFuture { limit, .. }) => u64::try_from(limit.0).ok(),
             Self::Refused(Refusal::TooManyChanges { limit }) => Some(u64::from(*limit)),
             Self::Refused(Refusal::Full { limit, .. })
             | Self::TooLarge { limit, .. }
@@ -61,6 +64,7 @@ impl ApiError {
             | Self::Unauthenticated
             | Self::Forbidden(_)
             | Self::NotFound(_)
+            | Self::Moved { .. }
             | Self::MethodNotAllowed { .. }
             | Self::MediaType(_)
             | Self::KeysUnavailable

@@ -80,3 +80,23 @@ async fn a_stranger_who_reads_revoked_is_noticed() {
     let found = Ledger::default().judge(&server, Scope::Everything, &mut Chance::new(7)).await;
     assert!(matches!(&found, Err(Loss::Invented { jti }) if *jti == stranger), "{found:?}");
 }
+
+#[tokio::test]
+async fn a_lost_restore_and_a_lost_logout_are_noticed() {
+    let home = Home::new(SETTINGS);
+    let server = home.start().await;
+    server.ok("/revoke", &json!({ "jti": "a", "exp": now() + 3_600 })).await;
+    let mut ledger = Ledger::default();
+    ledger.take(vec![Done { restored: ["a".to_owned()].into(), ..Done::default() }]);
+    let found = ledger.judge(&server, Scope::Recent, &mut Chance::new(1)).await;
+    assert!(matches!(&found, Err(Loss::Invented { jti }) if jti == "a"), "{found:?}");
+    let said = server.ok("/force-logout", &json!({ "sub": "s" })).await;
+    let from = said["good_from"].as_i64().unwrap();
+    for (sub, from, is_right) in [("s", from, true), ("s", from + 1, false), ("s", from - 1, false), ("o", from, false)]
+    {
+        let mut ledger = Ledger::default();
+        ledger.take(vec![Done { logged_out: [(sub.to_owned(), from)].into(), ..Done::default() }]);
+        let found = ledger.judge(&server, Scope::Recent, &mut Chance::new(1)).await;
+        assert_eq!(found.is_ok(), is_right, "{sub} {from} {found:?}");
+    }
+}

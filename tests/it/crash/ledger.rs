@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use serde_json::json;
+
 use super::chance::Chance;
 use super::load::Done;
 use super::verdicts;
@@ -20,6 +22,10 @@ pub(super) struct Ledger {
     ids: Vec<String>,
     /// The latest `exp` acknowledged.
     exps: HashMap<String, i64>,
+    /// Ids taken back, in order of the rounds.
+    restored: Vec<String>,
+    /// Subjects logged out and the first `iat` that is good, in order of the rounds.
+    logged_out: Vec<(String, i64)>,
 }
 
 /// What is asked for: a sample of the latest and of all, or everything.
@@ -34,8 +40,10 @@ pub(super) enum Scope {
 pub(super) enum Loss {
     /// Acknowledged as revoked, and reads good.
     Lost { jti: String, exp: i64, among: usize },
-    /// Never revoked, and reads revoked.
+    /// Never revoked, or taken back, and reads revoked.
     Invented { jti: String },
+    /// Acknowledged as logged out, and an earlier login reads good; or a later one reads revoked.
+    LogOut { sub: String, iat: i64 },
 }
 
 impl fmt::Display for Loss {
@@ -44,19 +52,24 @@ impl fmt::Display for Loss {
             Self::Lost { jti, exp, among } => {
                 write!(f, "{jti} was acknowledged with exp {exp} and reads good; {among} acknowledged in all")
             }
-            Self::Invented { jti } => write!(f, "{jti} was never revoked and reads revoked"),
+            Self::Invented { jti } => write!(f, "{jti} was never revoked, or taken back, and reads revoked"),
+            Self::LogOut { sub, iat } => write!(f, "{sub} was logged out, and a login at {iat} is judged wrong"),
         }
     }
 }
 
 impl Ledger {
     pub(super) fn len(&self) -> u64 {
-        self.ids.len() as u64
+        (self.ids.len() + self.restored.len() + self.logged_out.len()) as u64
     }
 
     /// Adds what a round's writers were told. A later `exp` stands, an earlier one does not shorten.
     pub(super) fn take(&mut self, round: Vec<Done>) {
-        for (jti, exp) in round.into_iter().flatten() {
+        for done in &round {
+            self.restored.extend(done.restored.iter().cloned());
+            self.logged_out.extend(done.logged_out.iter().map(|(sub, from)| (sub.clone(), *from)));
+        }
+        for (jti, exp) in round.into_iter().flat_map(|done| done.revoked) {
             if let Some(known) = self.exps.get_mut(&jti) {
                 *known = exp.max(*known);
             } else {
@@ -100,9 +113,38 @@ impl Ledger {
                 }
             }
         }
+        self.judge_restored(server, scope).await?;
+        self.judge_logged_out(server, scope).await?;
         let strangers: Vec<_> = (0..500).map(|_| format!("stranger-{}", chance.next())).collect();
         let ids: Vec<_> = strangers.iter().map(String::as_str).collect();
         let invented = verdicts(server, &ids).await.into_iter().position(|revoked| revoked);
         invented.map_or(Ok(()), |place| Err(Loss::Invented { jti: strangers[place].clone() }))
     }
+
+    async fn judge_restored(&self, server: &RealServer, scope: Scope) -> Result<(), Loss> {
+        for ids in latest(&self.restored, scope).chunks(IDS_PER_CHECK) {
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            let revived = verdicts(server, &ids).await.into_iter().position(|revoked| revoked);
+            revived.map_or(Ok(()), |place| Err(Loss::Invented { jti: ids[place].to_owned() }))?;
+        }
+        Ok(())
+    }
+
+    /// Logins of the last second that is revoked, and of the first that is good.
+    async fn judge_logged_out(&self, server: &RealServer, scope: Scope) -> Result<(), Loss> {
+        for subs in latest(&self.logged_out, scope).chunks(IDS_PER_CHECK / 2) {
+            let logins: Vec<_> = subs.iter().flat_map(|(sub, from)| [(sub, from - 1), (sub, *from)]).collect();
+            let ids: Vec<_> = logins.iter().map(|(sub, iat)| json!({ "sub": sub, "iat": iat })).collect();
+            let revoked = verdicts(server, &ids).await;
+            let wrong = (0..logins.len()).find(|place| revoked[*place] != (place % 2 == 0));
+            let loss = |place: usize| Loss::LogOut { sub: logins[place].0.clone(), iat: logins[place].1 };
+            wrong.map_or(Ok(()), |place| Err(loss(place)))?;
+        }
+        Ok(())
+    }
+}
+
+fn latest<T>(all: &[T], scope: Scope) -> &[T] {
+    let first = if scope == Scope::Everything { 0 } else { all.len().saturating_sub(RECENT) };
+    &all[first..]
 }

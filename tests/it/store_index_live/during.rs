@@ -120,7 +120,8 @@ fn extensions_and_restores_keep_their_order() {
     });
     let restore = |live: &Live, jti: &str| {
         let jti = Jti::parse(jti.to_owned()).unwrap();
-        let change = Change::Restored { issuer: Issuer::NAMELESS, jti, reason: None };
+        let furthest_end = START.plus(HOUR + LEEWAY_S);
+        let change = Change::Restored { issuer: Issuer::NAMELESS, jti, furthest_end, reason: None };
         live.store.block_on(live.store.denylist().record(change, Origin::INTERNAL)).unwrap();
     };
     let names = ["before", "between", "after"];
