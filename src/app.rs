@@ -193,8 +193,8 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         readiness.set(condition, true);
     }
     tracing::info!(entries = denylist.status().records, "ready");
-    let clock = gauges::ClockWatch::default();
-    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads, log, &clock);
+    let watches = gauges::Watches::default();
+    let refresh = || gauges::refresh(&denylist, &metrics, &readiness, &threads, log, &watches);
     let not_ready = async {
         stop.reached(Phase::NotReady).await;
         readiness.set(Condition::Running, false);
@@ -226,7 +226,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
 fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Opened, AppError> {
     let config = &loaded.config;
     let store = Arc::new(StoreDir::open(&config.store.path)?);
-    let sources = parts::sources(store, &config.store);
+    let sources = parts::sources(store, config);
     let clock = parts::clock(&config.clock);
     let issuers = parts::issuers(config)?;
     let settings = parts::denylist_settings(config);
@@ -240,6 +240,9 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
         opened => opened?,
     };
     let recovery = &opened.recovery;
+    for file in &recovery.audit_lost {
+        tracing::error!(file, "audit records are lost: this file is missing or cut short; no entry is");
+    }
     tracing::info!(
         events = recovery.events,
         last_seq = recovery.last_seq,

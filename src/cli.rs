@@ -14,6 +14,7 @@ pub use exit::{Exit, Failure, exit_of};
 
 use crate::config::{ConfigError, Loaded, Sources};
 
+mod audit;
 mod bulk;
 mod check;
 mod client;
@@ -29,6 +30,7 @@ mod purge;
 mod restore;
 mod revoke;
 mod serve;
+mod table;
 mod target;
 mod verify;
 
@@ -69,6 +71,7 @@ enum Command {
     Logout(logout::LogoutArgs),
     Restore(restore::RestoreArgs),
     List(list::ListArgs),
+    Audit(audit::AuditArgs),
     Purge(purge::PurgeArgs),
     Verify(verify::VerifyArgs),
     Config(config::ConfigCommand),
@@ -128,6 +131,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> anyhow::Result<Exit> {
         Command::Logout(args) => logout::run(args, &context),
         Command::Restore(args) => restore::run(args, &context),
         Command::List(args) => list::run(args, &context),
+        Command::Audit(args) => audit::run(args, &context),
         Command::Purge(args) => purge::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Config(command) => config::run(command, &context),

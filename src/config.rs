@@ -19,7 +19,7 @@ pub use requests::{Check, Limits, Tokens};
 pub use server::{ListenAddress, NoAddress, Server};
 pub use show::Setting;
 pub use source::{Origin, Sources};
-pub use storage::{Clock, Filter, FilterMode, Purge, Schedule, Store};
+pub use storage::{Audit, Clock, Filter, FilterMode, Purge, Schedule, Store};
 pub use tls::Tls;
 
 use crate::verifier::IssuerSettings;
@@ -59,6 +59,10 @@ pub struct Config {
     /// The data directory, and what the store may take.
     #[config(nested)]
     pub store: Store,
+
+    /// How long it is known who did what.
+    #[config(nested)]
+    pub audit: Audit,
 
     /// What is believed about tokens, for issuers that do not say otherwise. Fixed: a raw token has at most 16,384 bytes,
     /// and one whose signature was verified can be revoked if its `exp` is at most 316,224,000 s (ten years) ahead.

@@ -4,6 +4,7 @@
 //! [`Writer`] (the only one that changes anything), the [`Indexer`] (takes into the index what is durable) and the
 //! [`Refiller`] (builds a new front filter beside the old one).
 
+mod audit;
 mod authority;
 mod bucket;
 mod cutoffs;

@@ -23,14 +23,21 @@ pub struct Origin<'a> {
     pub actor: Cow<'a, str>,
     /// The door it came through.
     pub source: Source,
+    /// From where: the address at the other end of the connection, `unix` for a socket of this machine; empty for revokd
+    /// itself.
+    pub from: Cow<'a, str>,
     /// Request id, for finding the access log's line.
     pub request_id: Cow<'a, str>,
 }
 
 impl Origin<'_> {
     /// The origin of what revokd does of its own accord.
-    pub const INTERNAL: Origin<'static> =
-        Origin { actor: Cow::Borrowed(""), source: Source::Internal, request_id: Cow::Borrowed("") };
+    pub const INTERNAL: Origin<'static> = Origin {
+        actor: Cow::Borrowed(""),
+        source: Source::Internal,
+        from: Cow::Borrowed(""),
+        request_id: Cow::Borrowed(""),
+    };
 
     /// The same origin, owning its bytes.
     #[must_use]
@@ -38,6 +45,7 @@ impl Origin<'_> {
         Origin {
             actor: Cow::Owned(self.actor.into_owned()),
             source: self.source,
+            from: Cow::Owned(self.from.into_owned()),
             request_id: Cow::Owned(self.request_id.into_owned()),
         }
     }
@@ -132,6 +140,33 @@ pub enum Change<'a> {
         /// Why.
         reason: Option<Reason<'a>>,
     },
+    /// A known caller was refused. Changes nothing, as the two below; all three are for the audit.
+    Refused {
+        /// The route, as the table of `http.rs` writes it; empty where it stands for several.
+        route: Cow<'a, str>,
+        /// The HTTP status of the answer.
+        status: u16,
+        /// How often: more than once where there were too many to be told one by one.
+        count: u32,
+    },
+    /// Callers without a valid key were refused, in one minute, from one address, which is where the origin says.
+    Strangers {
+        /// The first second of the minute.
+        minute: NumericDate,
+        /// How often.
+        count: u32,
+    },
+    /// The loss of a part of an earlier history was accepted, and this one begun with what was left.
+    LossAccepted {
+        /// Id of the earlier history; zeros where it could not be read.
+        history: [u8; 16],
+        /// Highest place that was seen of it.
+        last_seq: Seq,
+        /// Events that were saved.
+        saved: u64,
+        /// Places in files that could not be read.
+        skipped: u64,
+    },
 }
 
 /// What is kept of a cutoff.
@@ -200,7 +235,10 @@ impl<'a> Event<'a> {
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => return None,
+            | Change::ClockTrusted
+            | Change::Refused { .. }
+            | Change::Strangers { .. }
+            | Change::LossAccepted { .. } => return None,
         };
         Some((key, BucketId::of(self.recorded_at, self.ends_at)))
     }
@@ -216,6 +254,13 @@ impl<'a> Event<'a> {
             _ => return None,
         };
         Some(Key::new(Selector::Sub, issuer, sub.as_str()))
+    }
+
+    /// When the event is settled: what it made has ended or, where that never does, it was made. The audit keeps it for a
+    /// time from then on.
+    #[must_use]
+    pub fn settled_at(&self) -> NumericDate {
+        if self.ends_at == NumericDate::NEVER { self.recorded_at } else { self.ends_at.max(self.recorded_at) }
     }
 
     /// The first instant at which the journal may forget the event: the end of its bucket, so that journal and index

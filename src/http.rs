@@ -5,6 +5,7 @@
 //! becomes an `error::ApiError`, which alone picks status codes. Entry, body and connection limits of the listener are
 //! `listener.rs`'s.
 
+mod audit;
 mod auth;
 mod check;
 mod check_many;
@@ -64,10 +65,11 @@ const OPEN: Access = Access::Open;
 const REVOKE: Access = Access::Needs(Scope::Revoke);
 const CHECK: Access = Access::Needs(Scope::Check);
 const ADMIN: Access = Access::Needs(Scope::Admin);
+const AUDIT: Access = Access::Needs(Scope::Audit);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 13] = [
+pub static ROUTES: [Route; 14] = [
     Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
     Route { method: Method::GET,    path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
@@ -76,6 +78,7 @@ pub static ROUTES: [Route; 13] = [
     Route { method: Method::GET,    path: "/revocations",      access: ADMIN,  endpoint: || get(revocations::list) },
     Route { method: Method::GET,    path: "/revocations/{id}", access: ADMIN,  endpoint: || get(revocations::show) },
     Route { method: Method::DELETE, path: "/revocations/{id}", access: ADMIN,  endpoint: || delete(restore::restore) },
+    Route { method: Method::GET,    path: "/audit",            access: AUDIT,  endpoint: || get(audit::audit) },
     Route { method: Method::POST,   path: "/purge",            access: ADMIN,  endpoint: || post(purge::purge) },
     Route { method: Method::GET,    path: "/livez",            access: OPEN,   endpoint: || get(probes::livez) },
     Route { method: Method::GET,    path: "/readyz",           access: OPEN,   endpoint: || get(probes::readyz) },

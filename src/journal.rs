@@ -2,20 +2,28 @@
 //!
 //! One owner, the writer, appends a [`Group`] as one frame with one write and one `fdatasync`; what [`Journal::append`]
 //! has answered for survives the loss of power. [`Journal::open`] verifies every byte: a torn last frame is cut, damage
-//! refuses by name. [`Journal::reclaim`] forgets what has ended, by time alone. Nothing else in revokd syncs files that
+//! refuses by name. [`Journal::reclaim`] forgets what has ended, by time alone; what it drops goes to the audit's archive
+//! first, and every event is a link of one chain of hashes. Nothing else in revokd syncs files that
 //! matter; nothing here spawns, locks or reads a clock. `docs/STORAGE.md` has the format and its reasons.
 //!
-//! Reading order: `frame`, `group` and `manifest` are the bytes, `segment` reads and writes one file, `recovery` judges
-//! all of them, `open` goes on from there, `replay` reads once more, `reclaim` and `salvage` make new ones of old. `disk`
-//! is the fault seam.
+//! Reading order: `frame`, `group` and `manifest` are the bytes, `reader` and `segment` read and write one file, `recovery` judges
+//! all of them, `open` goes on from there, `replay` reads once more, `reclaim` and `salvage` make new ones of old. `chain`
+//! is the hash, `walk` and `links` hold segments against it, `archive` keeps what the journal forgets, `trail` reads both as
+//! the audit. `disk` is the fault seam.
 
+mod archive;
+mod chain;
 mod disk;
+mod entry;
 mod error;
 mod frame;
 mod group;
+mod links;
 mod lock;
 mod manifest;
 mod open;
+mod options;
+mod reader;
 mod reclaim;
 mod recovery;
 mod replay;
@@ -23,6 +31,9 @@ mod report;
 mod salvage;
 mod segment;
 mod tally;
+mod trail;
+mod verify;
+mod walk;
 
 use std::fmt;
 use std::io;
@@ -31,40 +42,28 @@ use std::sync::Arc;
 use crate::clock::NumericDate;
 use crate::event::Seq;
 
+pub use chain::Head;
 pub use disk::{Disk, DiskFile, Mode, StoreDir, write_private};
 pub use error::{AppendError, JournalError};
 pub use frame::FRAME_BYTES_MAX;
 pub use group::{Group, GroupError};
 pub use lock::LockError;
-pub use open::{is_new, verify};
+pub use open::is_new;
+pub use options::{AuditOptions, Options};
 pub use reclaim::Reclaimed;
 pub use replay::Snapshot;
-pub use report::{Recovery, Stats, VerifyReport};
-pub use salvage::{Salvage, Skipped, rebuild, salvage};
+pub use report::{AuditReport, Recovery, Stats, VerifyReport};
+pub use salvage::{Salvage, Skipped, rebuild, salvage, salvage_archive};
+pub use trail::{Trail, TrailError};
+pub use verify::verify;
 
-use manifest::{Entry, Manifest};
+use entry::Entry;
+use manifest::Manifest;
 use reclaim::Rewrite;
 use segment::{Segment, SegmentWriter};
 
 /// The journal's directory in the store.
 const DIR: &str = "journal";
-
-/// How the journal uses its disk.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// Length after which a segment is sealed and another begun.
-    pub segment_bytes: u64,
-    /// How far ahead of its frames a segment is filled with zeros.
-    pub zero_ahead_bytes: u64,
-    /// Whether a journal that is missing may be begun. `false` where the store is known not to be new.
-    pub create: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { segment_bytes: 64 << 20, zero_ahead_bytes: 1 << 20, create: true }
-    }
-}
 
 /// Names one history of events: random, and another one after every loss that was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +95,16 @@ pub struct Journal {
     next_id: u64,
     last_seq: Seq,
     last_recorded: Option<NumericDate>,
+    /// The chain after the last event.
+    head: Head,
+    /// The first `seq` from which on the audit has every record.
+    audit_from: Seq,
+    /// The latest instant by which anything was forgotten.
+    forgotten: NumericDate,
+    /// What was dropped or rewritten and is kept for the audit, in order of `seq`.
+    archived: Vec<Entry>,
+    /// All sealed segments that are a part of the audit, as the manifest lists them.
+    records: Arc<[Entry]>,
     sealed: Vec<Segment>,
     /// Made by the first append, so that opening needs no room on the disk.
     active: Option<SegmentWriter>,
@@ -154,6 +163,7 @@ impl Journal {
         } else {
             self.last_seq = group.seqs().map_or(self.last_seq, |(_, last)| last);
             self.last_recorded = Some(recorded_at);
+            self.head = self.active.as_ref().map_or(self.head, |active| active.segment.head);
         }
         appended
     }
@@ -175,7 +185,7 @@ impl Journal {
 
     /// The file first, then the manifest that lists it: a listed segment is never missing.
     fn begin_active(&mut self) -> Result<(), AppendError> {
-        let entry = Entry::new(self.history, self.take_id(), 0);
+        let entry = Entry::new(self.history, self.take_id(), 0, self.head);
         let active = SegmentWriter::create(&*self.disk, self.dir, self.history, entry)?;
         self.disk.sync_dir(self.dir).map_err(AppendError::failed(self.dir))?;
         self.active = Some(active);
@@ -213,10 +223,15 @@ impl Journal {
             next_id: self.next_id,
             last_seq: self.last_seq,
             last_recorded: self.last_recorded,
+            head: self.head,
+            audit_from: self.audit_from,
+            forgotten: self.forgotten,
             segments: self.segments().map(|segment| segment.entry).collect(),
+            archived: self.archived.clone(),
         };
         manifest.write(&*self.disk, self.dir)?;
         self.generation += 1;
+        self.records = self.list_records();
         Ok(())
     }
 
@@ -267,6 +282,10 @@ impl Journal {
             bytes_live: self.segments().map(|segment| segment.tally.live_bytes(earliest)).sum(),
             segments: self.segments().count(),
             last_seq: self.last_seq,
+            audit_bytes: self.archive_bytes(),
+            audit_files: self.archived.len(),
+            audit_from: self.audit_from,
+            head: self.head,
         }
     }
 }

@@ -69,6 +69,12 @@ impl Scopes {
         self.0 & scope as u8 != 0
     }
 
+    /// The set that a key's event keeps.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// The bits kept in a key's event.
     #[must_use]
     pub const fn bits(self) -> u8 {
@@ -145,7 +151,10 @@ impl Keys {
             | Change::Cutoff(_)
             | Change::CutoffRestored { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => {}
+            | Change::ClockTrusted
+            | Change::Refused { .. }
+            | Change::Strangers { .. }
+            | Change::LossAccepted { .. } => {}
         }
     }
 

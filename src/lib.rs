@@ -5,7 +5,7 @@
 //! server and not a cache: a verdict of [`Good`](revocation::Verdict::Good) means "not revoked" and no more.
 //!
 //! Reading order: [`token`], [`revocation`] and [`event`] are the words; [`denylist`] is the core, and every change goes
-//! through it; [`journal`] is the authority on disk and [`index`] what can be rebuilt from it; [`http`], [`cli`] and
+//! through it; [`journal`] is the authority on disk, [`audit`] reads it as a history, and [`index`] can be rebuilt from it; [`http`], [`cli`] and
 //! [`jobs`] are the doors, [`tls`] their lock; [`app`] puts everything together. The promises that the code names by
 //! number:
 //!
@@ -17,6 +17,7 @@
 //!    verdict says what it judged.
 
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

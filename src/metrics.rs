@@ -4,6 +4,7 @@
 //! Labels come from closed lists; no id, subject or address is ever one (promise 12). Handles are registered once, so
 //! counting costs one atomic addition.
 
+mod audit;
 mod denylist;
 mod doors;
 mod process;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+pub use self::audit::AuditMetrics;
 pub use self::denylist::{FilterMetrics, PurgeMetrics, RevocationMetrics, StoreErrors, StoreMetrics};
 pub use self::doors::{
     AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, Handshakes, TlsMetrics,
@@ -60,6 +62,8 @@ pub struct Handles {
     pub purge: PurgeMetrics,
     /// Journal and index.
     pub store: StoreMetrics,
+    /// The audit.
+    pub audit: AuditMetrics,
     /// Accept loops and connections.
     pub connections: ConnectionMetrics,
     /// Requests turned away for their key.
@@ -133,6 +137,7 @@ impl Handles {
             revocations: RevocationMetrics::register(&registrar),
             purge: PurgeMetrics::register(&registrar),
             store: StoreMetrics::register(&registrar),
+            audit: AuditMetrics::register(&registrar),
             connections: ConnectionMetrics::register(&registrar),
             auth_failures: AuthFailures::register(&registrar),
             reload_successful: registrar.gauge(

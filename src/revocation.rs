@@ -183,6 +183,9 @@ pub enum Unavailable {
     /// Not caught up, or stopping.
     #[error("the server is not ready")]
     NotReady,
+    /// A record of the audit cannot be read, or was altered.
+    #[error("the audit cannot be read; the log says where, and `revokd verify` says more")]
+    Audit,
 }
 
 /// The window of time in which an entry's retention ends: all entries of one bucket are purged together.

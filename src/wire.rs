@@ -3,6 +3,7 @@
 //! All times are NumericDate seconds. Unknown members are refused, so that a typo never reads as an absent option.
 
 mod answers;
+mod audit;
 mod requests;
 
 pub use answers::{
@@ -10,4 +11,5 @@ pub use answers::{
     NotStoredAnswer, Problem, PurgeAnswer, RejectedLine, RestoreAnswer, RevokeAnswer, RevokeAnswers, RevokeManyAnswer,
     StoredAnswer,
 };
+pub use audit::{AuditHead, AuditRecord, AuditRecords};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -1,7 +1,9 @@
 //! What is set once a second rather than at every event: gauges, and readiness for writes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::denylist::{Denylist, Status};
@@ -10,9 +12,33 @@ use crate::readiness::{Condition, Readiness};
 use crate::telemetry::LogGuard;
 use crate::token::Selector;
 
+/// How often the log tells the audit's head, for whoever keeps the log elsewhere.
+const HEAD_EVERY: Duration = Duration::from_hours(1);
+
+/// What is told when it changes, or now and then.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    clock: ClockWatch,
+    head: HeadWatch,
+}
+
+/// When the audit's head was last told.
+#[derive(Debug, Default)]
+struct HeadWatch(Mutex<Option<Instant>>);
+
+impl HeadWatch {
+    fn look(&self, status: &Status) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= HEAD_EVERY) {
+            *told = Some(Instant::now());
+            tracing::info!(seq = status.journal.last_seq, head = %status.journal.head, "the audit's head");
+        }
+    }
+}
+
 /// Whether the wall clock was doubted when it was last looked at.
 #[derive(Debug, Default)]
-pub(super) struct ClockWatch(AtomicBool);
+struct ClockWatch(AtomicBool);
 
 impl ClockWatch {
     /// Says when doubt begins and when it ends.
@@ -40,10 +66,11 @@ pub(super) fn refresh(
     readiness: &Readiness,
     threads: &[JoinHandle<()>],
     log: &LogGuard,
-    clock: &ClockWatch,
+    watches: &Watches,
 ) {
     let status = denylist.status();
-    clock.look(status.now);
+    watches.clock.look(status.now);
+    watches.head.look(&status);
     let alive = threads.iter().all(|thread| !thread.is_finished());
     readiness.set(Condition::Writable, alive && status.writes.is_ok() && !status.index_failed);
     // A poisoned filter answers no check any more, and nothing but a restart heals it.
@@ -82,6 +109,12 @@ fn set_gauges(status: &Status, metrics: &Metrics) {
     cutoffs.for_each(|(gauge, held)| gauge.set(held as f64));
     let tokens = status.records.saturating_sub(status.cutoff_records);
     metrics.revocations.active[Selector::Jti as usize].set(tokens as f64);
+    let audit = &metrics.audit;
+    audit.seq.set(status.journal.last_seq as f64);
+    audit.head_prefix.set(status.journal.head.prefix() as f64);
+    audit.from_seq.set(status.journal.audit_from.max(1) as f64);
+    audit.archive_bytes.set(status.journal.audit_bytes as f64);
+    audit.archive_files.set(status.journal.audit_files as f64);
     metrics.store.journal_bytes.set(status.journal.bytes_total as f64);
     metrics.store.journal_segments.set(status.journal.segments as f64);
     metrics.store.index_rebuilds.absolute(status.index_rebuilds);

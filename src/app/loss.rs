@@ -16,8 +16,9 @@ pub(super) fn report(saved: &Salvaged) {
     tracing::warn!(
         from_journal = saved.from_journal,
         from_index = saved.from_index,
+        from_archive = saved.from_archive,
         skipped = saved.skipped.skipped.len(),
-        "all that the journal and the index still held is journaled again. If a revocation was in neither, its token is \
+        "all that the journal, the index and the audit's archive still held is journaled again. If a revocation was in neither, its token is \
          accepted again from now on: hold your own records against `revokd list`, and revoke again what is missing"
     );
 }

@@ -107,12 +107,14 @@ fn index_opener(store: &config::Store) -> OpenIndex {
     })
 }
 
-pub(super) fn sources(disk: Arc<StoreDir>, store: &config::Store) -> Sources {
+pub(super) fn sources(disk: Arc<StoreDir>, config: &Config) -> Sources {
+    let store = &config.store;
     let index_path = store.path.join("index");
     let journal = journal::Options {
         segment_bytes: store.segment_bytes,
         // An index without a journal is no first start.
         create: !index_path.exists(),
+        audit: journal::AuditOptions { keep_s: config.audit.keep_s, bytes_max: config.audit.bytes_max },
         ..journal::Options::default()
     };
     Sources { disk, journal, index_path, open_index: index_opener(store) }

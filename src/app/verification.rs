@@ -31,18 +31,29 @@ pub struct VerifyReport {
     pub last_seq: u64,
     /// Bytes of a torn last frame, which a start would cut.
     pub torn_bytes: u64,
+    /// The chain after the last event: to be held against what the log or a metric said of it.
+    pub head: String,
+    /// The first place from which on every audit record is there.
+    pub audit_from: u64,
+    /// Files of the audit's archive.
+    pub audit_files: u64,
+    /// Records in them.
+    pub audit_records: u64,
+    /// Files in the archive's directory that are none of this history's.
+    pub audit_unlisted: Vec<String>,
     /// The index: `equal`, `differs`, which the next start mends by itself, or `unread`: on a read-only file system it
     /// cannot be opened.
     pub index: &'static str,
 }
 
-/// Reads the whole journal and holds it against its checksums, and the index against it. Changes no entry.
+/// Reads the whole journal and the audit's archive, holds them against their checksums, the chain and each other, and the
+/// index against the journal. Changes no entry.
 ///
 /// # Errors
 /// [`AppError`] naming file and offset of the first damage.
 pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyReport, AppError> {
     let store = take_to_read(&config.store.path)?;
-    let sources = parts::sources(store, &config.store);
+    let sources = parts::sources(store, config);
     let (journal, index) = denylist::verify(&sources, &mut |done_bytes, total_bytes| {
         progress(Progress { done_bytes, total_bytes });
     })?;
@@ -51,6 +62,11 @@ pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyRepo
         events: journal.events,
         last_seq: journal.last_seq,
         torn_bytes: journal.torn_bytes,
+        head: journal.head.to_string(),
+        audit_from: journal.archived.from,
+        audit_files: journal.archived.files as u64,
+        audit_records: journal.archived.records,
+        audit_unlisted: journal.archived.unlisted,
         index: match index {
             IndexState::Equal => "equal",
             IndexState::Differs => "differs",

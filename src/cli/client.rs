@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,9 @@ use super::target::{ApiKey, Place, Target, TargetArgs};
 use crate::wire::Problem;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an export may take.
+const LINES_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// A client of one server.
 pub(super) struct Client {
@@ -89,6 +92,28 @@ impl Client {
     /// Asks with query parameters.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Refused> {
         self.send(self.http.request(Method::GET, self.url(path, query)))
+    }
+
+    /// Asks for lines, however many, and hands over what comes as it comes.
+    pub(super) fn get_lines(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = self.http.request(Method::GET, self.url(path, query)).header(ACCEPT, "application/x-ndjson");
+        self.runtime.block_on(async {
+            // It takes as long as there are lines.
+            let sent = request.timeout(LINES_TIMEOUT).send().await;
+            let mut response = sent.map_err(|error| self.unreachable(&error))?;
+            if !response.status().is_success() {
+                return Err(self.refused(response).await.into());
+            }
+            while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+                take(&chunk)?;
+            }
+            Ok(())
+        })
     }
 
     /// Removes what is at `path`, if its `seq` is still this one.

@@ -5,6 +5,7 @@ use clap::Args;
 use super::client::Client;
 use super::moment::rfc3339;
 use super::output::{self, note, printable};
+use super::table::{self, short};
 use super::target::TargetArgs;
 use super::{Context, Exit, OutputArgs};
 use crate::wire::{Entries, Entry};
@@ -91,27 +92,18 @@ const COLUMNS: usize = 9;
 
 const HEADINGS: [&str; COLUMNS] = ["ID", "SEQ", "KIND", "VALUE", "SUB", "ISS", "REVOKED AT", "EXPIRES AT", "REASON"];
 
-/// Columns as wide as the first page asks for, so that a long list can be printed as it comes.
-#[derive(Default)]
-pub(super) struct Table {
-    widths: Option<[usize; COLUMNS]>,
+/// A table of entries.
+pub(super) struct Table(table::Table<COLUMNS>);
+
+impl Default for Table {
+    fn default() -> Self {
+        Self(table::Table::new(HEADINGS))
+    }
 }
 
 impl Table {
     pub(super) fn print(&mut self, entries: &[Entry]) -> Result<(), output::OutputError> {
-        let rows: Vec<_> = entries.iter().map(row).collect();
-        let headings = HEADINGS.map(str::to_owned);
-        if let Some(widths) = &self.widths {
-            return rows.iter().try_for_each(|row| output::line(&aligned(row, widths)));
-        }
-        let mut widths = [0; COLUMNS];
-        for row in rows.iter().chain([&headings]) {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        self.widths = Some(widths);
-        [headings].iter().chain(&rows).try_for_each(|row| output::line(&aligned(row, &widths)))
+        self.0.print(&entries.iter().map(row).collect::<Vec<_>>())
     }
 }
 
@@ -129,18 +121,4 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
         rfc3339(entry.expires_at),
         optional(&entry.reason),
     ]
-}
-
-/// A cell that one long value does not make as wide as a page.
-fn short(text: &str) -> String {
-    const CHARS_MAX: usize = 40;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some(_) => text.chars().take(CHARS_MAX - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
-}
-
-fn aligned(row: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
-    let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-    cells.join("  ").trim_end().to_owned()
 }

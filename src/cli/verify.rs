@@ -12,7 +12,9 @@ use crate::config::Config;
 
 /// Verify the data directory, while no server runs
 ///
-/// Reads the whole journal, holds it against its checksums, and the index against the journal. Makes and changes no entry;
+/// Reads the whole journal and the archive of the audit, holds them against their checksums and the chain of hashes, and
+/// the index against the journal. Prints the head of the chain: hold it against what the log, /metrics or /readyz?verbose
+/// said, which is how a history that was rewritten as a whole is found. Makes and changes no entry;
 /// the index's store may tidy its own files as at any start, and is left unread on a read-only file system. Refuses (exit
 /// 6) while a server holds the directory.
 #[derive(Debug, Args)]
@@ -50,14 +52,23 @@ fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
     if json {
         output::json(&report)?;
     } else {
-        let app::VerifyReport { segments, events, last_seq, torn_bytes, index } = report;
+        let app::VerifyReport { segments, events, last_seq, torn_bytes, index, head, .. } = &report;
         output::line(&format!("in order: {events} events in {segments} segments, up to seq {last_seq}"))?;
-        match index {
+        let app::VerifyReport { audit_from, audit_files, audit_records, audit_unlisted, .. } = &report;
+        output::line(&format!(
+            "the audit has every record from seq {audit_from} on, {audit_records} of them in {audit_files} archived files"
+        ))?;
+        output::line(&format!("head {head}"))?;
+        if !audit_unlisted.is_empty() {
+            let count = audit_unlisted.len();
+            output::line(&format!("{count} files in audit/ are none of this history's, as after an accepted loss"))?;
+        }
+        match *index {
             "differs" => output::line("the index differs from the journal; the next start rebuilds it")?,
             "unread" => output::line("the index cannot be opened without writing, and was not looked at")?,
             _ => {}
         }
-        if torn_bytes > 0 {
+        if *torn_bytes > 0 {
             output::line(&format!("a torn last frame of {torn_bytes} bytes, which the next start cuts"))?;
         }
     }

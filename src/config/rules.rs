@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::Problem;
 use super::source::Origin;
-use super::{Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens};
+use super::{Audit, Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens};
 use crate::tls::{ClientAuth, validate_clients};
 use crate::token::Selector;
 
@@ -20,6 +20,7 @@ pub(super) fn broken(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec
     rules.server(&config.server);
     rules.tls(&config.tls, &config.server);
     rules.store(&config.store);
+    rules.audit(&config.audit);
     rules.tokens(&config.tokens);
     rules.filter(&config.filter);
     rules.clock(&config.clock);
@@ -109,6 +110,11 @@ impl Rules<'_> {
         self.range("store.cache_bytes", store.cache_bytes, MIB..=MIB * MIB);
         self.range("store.overlay_entries_max", store.overlay_entries_max, 1..=10_000_000);
         self.range("store.open_timeout_ms", store.open_timeout_ms, 100..=HOUR_MS);
+    }
+
+    fn audit(&mut self, audit: &Audit) {
+        self.range("audit.keep_s", audit.keep_s, 0..=315_360_000);
+        self.range("audit.bytes_max", audit.bytes_max, MIB..=MIB * MIB * 1_024);
     }
 
     fn tokens(&mut self, tokens: &Tokens) {

@@ -1,4 +1,4 @@
-//! `[store]`, `[filter]`, `[purge]` and `[clock]`: what is kept, where, and until when.
+//! `[store]`, `[audit]`, `[filter]`, `[purge]` and `[clock]`: what is kept, where, and until when.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::jobs::{self, ScheduleError};
 /// The data directory, and what the store may take.
 #[derive(Debug, Clone, Config, Serialize)]
 pub struct Store {
-    /// The data directory, made with mode 0700 at the first start. It holds `admin.key`, `journal/` and `index/`. Only one
+    /// The data directory, made with mode 0700 at the first start. It holds `admin.key`, `journal/`, `audit/` and `index/`. Only one
     /// server at a time may hold it. A relative path starts at this file's directory; given by environment or flag, at the
     /// working directory.
     #[config(default = "./data")]
@@ -35,6 +35,20 @@ pub struct Store {
     /// rebuilt from the journal, milliseconds. 100 to 3,600,000.
     #[config(default = 60_000)]
     pub open_timeout_ms: u64,
+}
+
+/// How long it is known who did what.
+#[derive(Debug, Clone, Config, Serialize)]
+pub struct Audit {
+    /// How long a record outlives what it tells of, seconds: a revocation's is kept for so long after the revocation has
+    /// ended. 0 to 315,360,000.
+    #[config(default = 2_592_000)]
+    pub keep_s: i64,
+
+    /// Size of the archive, bytes: what is older than the journal's own needs. Beyond it the oldest records go before their
+    /// time, and the log and a metric say so; no revocation is ever refused for it. 1,048,576 to 1,125,899,906,842,624.
+    #[config(default = 4_294_967_296_u64)]
+    pub bytes_max: u64,
 }
 
 /// The Bloom filters that answer almost every check without reading the index.

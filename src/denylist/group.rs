@@ -106,6 +106,17 @@ impl<'a> Group<'a> {
         self.answers.recorded(reply, seq);
     }
 
+    /// Whether anything is to be written.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes a record in that changes nothing and matters to the audit alone.
+    pub(super) fn note_refused(&mut self, change: Change<'static>, origin: Origin<'static>) {
+        let event = self.event(change, self.now.recorded, origin);
+        self.push(event.seq, encoded(&event));
+    }
+
     /// A check has seen a token of this lifetime. Nobody waits for what becomes of it.
     pub(super) fn saw(&mut self, issuer: &Issuer<'static>, lifetime_s: i64) {
         self.requests += 1;

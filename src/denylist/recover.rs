@@ -183,6 +183,7 @@ pub fn open(
         index_rebuilt,
         lifetimes: folded.lifetimes,
         journal: journal.stats(now),
+        trail: journal.trail(),
         metrics: metrics.clone(),
     };
     let state = Arc::new(State::new(parts));

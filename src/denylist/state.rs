@@ -13,10 +13,11 @@ use super::request::{PurgeReport, WriteError};
 use super::seen::Seen;
 use super::usage::ShareLimits;
 use super::writes::Writes;
+use crate::audit::refusals::Refusals;
 use crate::clock::{Clock, Now};
 use crate::event::{Change, Seq};
 use crate::issuers::Issuers;
-use crate::journal;
+use crate::journal::{self, Trail};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::revocation::{Unavailable, Verdict};
@@ -114,8 +115,12 @@ pub(super) struct State {
     pub(super) places: Places,
     /// What checks brought in the last hour.
     pub(super) seen: Seen,
+    /// Refused attempts that are not journaled yet.
+    pub(super) refusals: Refusals,
+    /// Where the audit is to be read.
+    pub(super) trail: RwLock<Trail>,
     lifetimes: RwLock<HashMap<Issuer<'static>, i64>>,
-    journal: RwLock<journal::Stats>,
+    pub(super) journal: RwLock<journal::Stats>,
     /// Set when the denylist is to stop: a rebuild of the index is then given up.
     pub(super) ending: Arc<AtomicBool>,
     pub(super) index_rebuilds: AtomicU64,
@@ -142,6 +147,7 @@ pub(super) struct Parts {
     pub(super) cutoffs: Register,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
     pub(super) journal: journal::Stats,
+    pub(super) trail: Trail,
     pub(super) metrics: Metrics,
 }
 
@@ -159,6 +165,8 @@ impl State {
             cutoffs: Cutoffs::new(parts.cutoffs),
             writes: Writes::default(),
             metrics: parts.metrics,
+            refusals: Refusals::default(),
+            trail: RwLock::new(parts.trail),
             lifetimes: RwLock::new(parts.lifetimes),
             journal: RwLock::new(parts.journal),
             ending: Arc::default(),
@@ -243,10 +251,6 @@ impl State {
     /// Highest durable place in the history.
     pub(super) fn last_seq(&self) -> Seq {
         self.journal.read().unwrap_or_else(PoisonError::into_inner).last_seq
-    }
-
-    pub(super) fn note_journal(&self, stats: journal::Stats) {
-        *self.journal.write().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 
     pub(super) fn note_purge(&self, report: &PurgeReport) {

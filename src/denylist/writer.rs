@@ -6,6 +6,7 @@ mod adopt;
 mod command;
 mod publish;
 mod purge;
+mod refusals;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Writer {
     /// When a frame was last tried.
     last_frame: Instant,
     last_recorded: NumericDate,
+    /// When refused attempts were written last without anything else.
+    last_refusals: Option<Instant>,
     purge: Option<Purge>,
     /// While the index is being rebuilt.
     since: Option<Since>,
@@ -73,6 +76,7 @@ impl Writer {
             open_frame: false,
             last_frame: Instant::now(),
             last_recorded,
+            last_refusals: None,
             purge: None,
             since: None,
         }
@@ -104,6 +108,9 @@ impl Writer {
             // Commands that change nothing must not keep the last frame open.
             self.idle();
         }
+        self.write_refusals(true);
+        let (seq, head) = self.journal.trail().head();
+        tracing::info!(seq, %head, "the audit's head at the end");
         let now = self.state.clock.now().recorded;
         if let Err(error) = self.journal.close(now) {
             tracing::error!(
@@ -151,6 +158,7 @@ impl Writer {
             }
             next = if group.len() < GROUP_REQUESTS_MAX { self.next_of_group() } else { None };
         }
+        self.add_refusals(&mut group);
         let (events, answers) = group.finish();
         let written = self.commit(&events);
         answers.send(&written);
@@ -215,7 +223,7 @@ impl Writer {
         match &appended {
             Ok(()) => {
                 self.last_recorded = now;
-                self.state.note_journal(self.journal.stats(now));
+                self.state.note_journal(&self.journal, now);
             }
             Err(error) => self.note_failure(error),
         }
@@ -251,7 +259,12 @@ impl Writer {
         }
         let age_s = self.state.clock.now().recorded.since(self.last_recorded);
         if self.open_frame || self.state.writes.is_refused() || age_s >= self.state.settings.heartbeat_s {
-            self.close_frame();
+            // Refused attempts prove the frame before them as well as none do.
+            if !self.write_refusals(false) {
+                self.close_frame();
+            }
+        } else {
+            self.write_refusals(false);
         }
     }
 

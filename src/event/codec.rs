@@ -1,4 +1,6 @@
-//! The bytes of an event, version 1: fixed fields little-endian, then length-prefixed strings in a fixed order.
+//! The bytes of an event, version 2: fixed fields little-endian, then length-prefixed strings in a fixed order.
+
+mod audited;
 
 use std::borrow::Cow;
 
@@ -8,7 +10,7 @@ use crate::revocation::{Cutoff, Reason, Revocation, Target};
 use crate::token::{ClientId, Issuer, Jti, Selector, Sid, Subject};
 
 /// The version that this build writes, and the only one it reads.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Stands for a string that is absent.
 const ABSENT: u16 = u16::MAX;
@@ -45,6 +47,9 @@ mod kind {
     pub(super) const CLOCK_TRUSTED: u8 = 6;
     pub(super) const CUTOFF: u8 = 7;
     pub(super) const CUTOFF_RESTORED: u8 = 8;
+    pub(super) const REFUSED: u8 = 10;
+    pub(super) const STRANGERS: u8 = 11;
+    pub(super) const LOSS_ACCEPTED: u8 = 12;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -58,12 +63,16 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         Change::ClockTrusted => kind::CLOCK_TRUSTED,
         Change::Cutoff(_) => kind::CUTOFF,
         Change::CutoffRestored { .. } => kind::CUTOFF_RESTORED,
+        Change::Refused { .. } => kind::REFUSED,
+        Change::Strangers { .. } => kind::STRANGERS,
+        Change::LossAccepted { .. } => kind::LOSS_ACCEPTED,
     });
     out.push(event.origin.source as u8);
     out.extend_from_slice(&event.seq.to_le_bytes());
     out.extend_from_slice(&event.recorded_at.0.to_le_bytes());
     out.extend_from_slice(&event.ends_at.0.to_le_bytes());
     put_str(out, Some(&event.origin.actor));
+    put_str(out, Some(&event.origin.from));
     put_str(out, Some(&event.origin.request_id));
     match &event.change {
         Change::Revoked(revocation) => {
@@ -102,6 +111,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_target(out, *first_seq, issuer, target);
             put_str(out, reason.as_ref().map(Reason::as_str));
         }
+        audited => audited::put(out, audited),
     }
 }
 
@@ -142,7 +152,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     let seq = u64::from_le_bytes(reader.array()?);
     let recorded_at = reader.date()?;
     let ends_at = reader.date()?;
-    let origin = Origin { actor: reader.text("actor")?, source, request_id: reader.text("request id")? };
+    let (actor, from) = (reader.text("actor")?, reader.text("address")?);
+    let origin = Origin { actor, source, from, request_id: reader.text("request id")? };
     let change = match kind {
         kind::REVOKED => Change::Revoked(Revocation {
             exp: reader.date()?,
@@ -182,6 +193,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             let (first_seq, issuer, target) = reader.target()?;
             Change::CutoffRestored { issuer, target, first_seq, reason: reader.reason()? }
         }
+        kind::REFUSED | kind::STRANGERS | kind::LOSS_ACCEPTED => reader.audited(kind)?,
         other => return Err(DecodeError::Kind(other)),
     };
     match reader.0.len() {
@@ -288,7 +300,21 @@ mod tests {
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
         let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
         let trusted = Just(Change::ClockTrusted);
-        prop_oneof![revoked, restored, created, raised, revoked_key, trusted, cutoff(), cutoff_restored()]
+        prop_oneof![revoked, restored, created, raised, revoked_key, trusted, cutoff(), cutoff_restored(), audited()]
+    }
+
+    fn audited() -> impl Strategy<Value = Change<'static>> {
+        let refused = ("\\PC{0,40}", any::<u16>(), any::<u32>()).prop_map(|(route, status, count)| Change::Refused {
+            route: route.into(),
+            status,
+            count,
+        });
+        let strangers = (any::<i64>(), any::<u32>())
+            .prop_map(|(minute, count)| Change::Strangers { minute: NumericDate(minute), count });
+        let lost = (any::<[u8; 16]>(), any::<[u64; 3]>()).prop_map(|(history, [last_seq, saved, skipped])| {
+            Change::LossAccepted { history, last_seq, saved, skipped }
+        });
+        prop_oneof![refused, strangers, lost]
     }
 
     fn target() -> impl Strategy<Value = Target<'static>> {
@@ -323,7 +349,12 @@ mod tests {
                 seq,
                 recorded_at: NumericDate(recorded),
                 ends_at: NumericDate(ends),
-                origin: Origin { actor: "0a1b".into(), source: Source::Api, request_id: "r-1".into() },
+                origin: Origin {
+                    actor: "0a1b".into(),
+                    source: Source::Api,
+                    from: "2001:db8::1".into(),
+                    request_id: "r-1".into(),
+                },
                 change,
             };
             let mut bytes = Vec::new();

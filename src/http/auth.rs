@@ -81,7 +81,7 @@ fn permitted(http: &Http, caller: Caller, scope: Scope) -> Result<Caller, ApiErr
         return Ok(caller);
     }
     http.metrics.auth_failures.scope.increment(1);
-    Err(ApiError::Forbidden(scope))
+    Err(ApiError::Forbidden(scope, caller.id))
 }
 
 /// Whether the headers say something that wins over a certificate: any `X-Api-Key`, or an `Authorization` that looks

@@ -13,7 +13,7 @@ use tower::Service as _;
 use super::error::ApiError;
 use super::listener::Peer;
 use super::trace::Trace;
-use super::{Access, Http, ROUTES, Route, auth, check, method_not_allowed, openapi, probes, revoke};
+use super::{Access, Http, ROUTES, Route, audit, auth, check, method_not_allowed, openapi, probes, revoke};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::revocation::Unavailable;
@@ -44,10 +44,11 @@ impl Door {
     /// between. So does a revoke, but for the future.
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         let (mut parts, body) = request.into_parts();
-        let trace = Trace::start(&parts.headers);
+        let trace = Trace::start(&parts.headers, &peer);
         if let Some(route) = self.check.filter(|_| check::is_by_path(&parts))
             && let Some((response, seen)) = check::inline(&self.http, route, &trace, &peer, &mut parts)
         {
+            audit::refused::note(&self.http, &trace, Some(&seen), &response);
             return Reply::Ready(Some(trace.complete(&parts.method, Some(&seen), response)));
         }
         if let Some(route) = self.revoke.filter(|route| route.path == parts.uri.path() && route.method == parts.method)
@@ -55,16 +56,19 @@ impl Door {
             let http = Arc::clone(&self.http);
             return Reply::Later(Box::pin(async move {
                 let (response, seen) = revoke::guarded(&http, route, &trace, &peer, &parts, body).await;
+                audit::refused::note(&http, &trace, Some(&seen), &response);
                 trace.complete(&parts.method, Some(&seen), response)
             }));
         }
         let mut router = self.router.clone();
+        let http = Arc::clone(&self.http);
         Reply::Later(Box::pin(async move {
             let method = parts.method.clone();
             parts.extensions.insert(peer);
             parts.extensions.insert(trace.clone());
             // A router is always ready and cannot fail.
             let Ok(response) = router.call(Request::from_parts(parts, body)).await;
+            audit::refused::note(&http, &trace, response.extensions().get(), &response);
             trace.finish(&method, response)
         }))
     }
@@ -127,11 +131,11 @@ impl Gate {
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         match self.door.get() {
             Some(door) => door.answer(peer, request),
-            None => Reply::Ready(Some(self.shut(&request))),
+            None => Reply::Ready(Some(self.shut(&peer, &request))),
         }
     }
 
-    fn shut(&self, request: &Request<Body>) -> Response {
+    fn shut(&self, peer: &Peer, request: &Request<Body>) -> Response {
         let answer = match request.uri().path() {
             "/livez" => ().into_response(),
             "/readyz" => probes::ready(&self.readiness, request.uri(), String::new).into_response(),
@@ -139,6 +143,6 @@ impl Gate {
             "/openapi.json" => openapi::served(request.uri()).into_response(),
             _ => ApiError::from(Unavailable::NotReady).into_response(),
         };
-        Trace::start(request.headers()).finish(request.method(), answer)
+        Trace::start(request.headers(), peer).finish(request.method(), answer)
     }
 }

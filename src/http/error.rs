@@ -6,6 +6,7 @@
 mod problem;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -38,9 +39,9 @@ pub(crate) enum ApiError {
     /// No key, or none of ours, and no certificate that a row of `[[tls.clients]]` names.
     #[error("no valid API key; send it as `Authorization: Bearer <key>` or as `X-Api-Key: <key>`")]
     Unauthenticated,
-    /// A key or certificate without the scope.
+    /// A key or certificate without the scope; of the caller of this id.
     #[error("the API key or certificate lacks the scope `{}`", .0.as_str())]
-    Forbidden(Scope),
+    Forbidden(Scope, Arc<str>),
     /// No such route or entry.
     #[error("{0}")]
     NotFound(&'static str),
@@ -164,7 +165,7 @@ impl ApiError {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(..) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Moved { .. } => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -191,7 +192,8 @@ impl ApiError {
                 | Unavailable::Late
                 | Unavailable::Busy
                 | Unavailable::Poisoned
-                | Unavailable::NotReady,
+                | Unavailable::NotReady
+                | Unavailable::Audit,
             )
             | Self::Write(
                 WriteError::Refused

@@ -12,7 +12,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ApiError;
 use super::extract::Query;
-use super::{check, check_many, force_logout, probes, purge, restore, revocations, revoke};
+use super::{audit, check, check_many, force_logout, probes, purge, restore, revocations, revoke};
 use crate::wire::Problem;
 
 #[derive(OpenApi)]
@@ -26,7 +26,7 @@ use crate::wire::Problem;
     ),
     paths(
         revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
-        revocations::list, revocations::show, restore::restore, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
+        revocations::list, revocations::show, restore::restore, audit::audit, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
     ),
     components(schemas(crate::wire::RevokeManyAnswer)),
     modifiers(&ApiKeys, &OptionalBodies),
@@ -35,6 +35,7 @@ use crate::wire::Problem;
         (name = "revoke", description = "Scope `revoke`"),
         (name = "check", description = "Scope `check`"),
         (name = "admin", description = "Scope `admin`"),
+        (name = "audit", description = "Scope `audit`"),
         (name = "probes", description = "Open"),
     ),
 )]

@@ -74,7 +74,8 @@ fn report(http: &Http) -> String {
     let status = http.denylist.status();
     let purged = status.last_purge_age_s.map_or("never".to_owned(), |age_s| format!("{age_s} s ago"));
     let doubt = if status.now.doubted { "true: nothing live ends early, and nobody needs to act" } else { "false" };
-    format!("[i]last_seq {}\n[i]clock_doubted {doubt}\n[i]last_purge {purged}\n", status.last_seq)
+    let (seq, head) = (status.last_seq, status.journal.head);
+    format!("[i]last_seq {seq}\n[i]audit_head {head}\n[i]clock_doubted {doubt}\n[i]last_purge {purged}\n")
 }
 
 /// Metrics for Prometheus.

@@ -114,6 +114,7 @@ pub(crate) fn origin(caller: &Caller, trace: &Trace) -> Origin<'static> {
     Origin {
         actor: caller.id.as_ref().to_owned().into(),
         source: Source::Api,
+        from: trace.from(),
         request_id: trace.id().to_owned().into(),
     }
 }

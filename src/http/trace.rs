@@ -1,5 +1,7 @@
 //! What every request passes through on its way in and out: request id, time, headers of the answer, access log.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -11,6 +13,7 @@ use axum::response::Response;
 
 use super::auth::Seen;
 use super::error::ApiError;
+use super::listener::Peer;
 use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,13 +27,25 @@ pub(crate) struct Trace {
     /// When the request's head had been read.
     pub(crate) started: Instant,
     id: HeaderValue,
+    /// The address at the other end; `None` for a Unix socket.
+    from: Option<IpAddr>,
 }
 
 impl Trace {
     /// Takes over the caller's `X-Request-Id` if it is harmless (promise 12 forbids to log what is not), else makes one.
-    pub(crate) fn start(headers: &HeaderMap) -> Self {
+    pub(crate) fn start(headers: &HeaderMap, peer: &Peer) -> Self {
         let id = headers.get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned();
-        Self { started: Instant::now(), id: id.unwrap_or_else(new_id) }
+        let from = match peer {
+            Peer::Tcp(address) | Peer::Tls { address, .. } => Some(address.ip()),
+            Peer::Unix => None,
+        };
+        Self { started: Instant::now(), id: id.unwrap_or_else(new_id), from }
+    }
+
+    /// Where the request came from: the address at the other end of the connection, or `unix`. What a proxy says of its
+    /// callers is not believed.
+    pub(crate) fn from(&self) -> Cow<'static, str> {
+        self.from.map_or(Cow::Borrowed("unix"), |address| address.to_string().into())
     }
 
     /// The request's id.
@@ -134,7 +149,7 @@ mod tests {
     fn id_after(inbound: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, inbound.parse().unwrap());
-        Trace::start(&headers).id().to_owned()
+        Trace::start(&headers, &Peer::Unix).id().to_owned()
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 4 | magic `FF 52 4A`, version `01` |
+//! | 4 | magic `FF 52 4A`, version `02` |
 //! | 4 | length of the events, bytes |
 //! | 8 | number of the frame in its segment, from 0 |
 //! | 16 | history id |
 //! | 8 | recorded time, seconds |
 //! | 16 | checksum of the frame before; for the first of a segment its `seed` |
+//! | 32 | head of the chain after the events; zeros in a segment that was rewritten |
 //! | … | events, each with its length (4 bytes) before it |
 //! | 16 | XXH3-128 of all bytes above |
 //!
@@ -16,14 +17,15 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::HistoryId;
+use super::chain::Head;
 use super::error::JournalError;
 use crate::clock::NumericDate;
 
 /// Begins every frame of every version; the version is the next byte.
 const MAGIC: [u8; 3] = [0xFF, b'R', b'J'];
 /// The version that this build writes, and the only one it reads.
-const VERSION: u8 = 1;
-pub(super) const HEADER_BYTES: usize = 56;
+const VERSION: u8 = 2;
+pub(super) const HEADER_BYTES: usize = 88;
 pub(super) const CHECKSUM_BYTES: usize = 16;
 
 /// What a frame costs beside its events, bytes.
@@ -58,7 +60,7 @@ pub(super) struct Place {
 }
 
 /// Makes a frame of room for a header and the events behind it; returns its checksum.
-pub(super) fn complete(frame: &mut Vec<u8>, place: Place, recorded_at: NumericDate) -> Checksum {
+pub(super) fn complete(frame: &mut Vec<u8>, place: Place, head: Head, recorded_at: NumericDate) -> Checksum {
     let events_len = u32::try_from(frame.len() - HEADER_BYTES).unwrap_or(u32::MAX);
     frame[..3].copy_from_slice(&MAGIC);
     frame[3] = VERSION;
@@ -67,6 +69,7 @@ pub(super) fn complete(frame: &mut Vec<u8>, place: Place, recorded_at: NumericDa
     frame[16..32].copy_from_slice(&place.history.0);
     frame[32..40].copy_from_slice(&recorded_at.0.to_le_bytes());
     frame[40..56].copy_from_slice(&place.before);
+    frame[56..88].copy_from_slice(&head.0);
     let own = checksum(frame);
     frame.extend_from_slice(&own);
     own
@@ -78,6 +81,8 @@ pub(super) struct Frame {
     version: u8,
     pub(super) place: Place,
     pub(super) recorded_at: NumericDate,
+    /// The chain after its events; whether it fits them is not this module's to judge.
+    pub(super) head: Head,
     pub(super) checksum: Checksum,
     /// Length of the whole frame, bytes.
     pub(super) bytes: usize,
@@ -120,6 +125,7 @@ impl Frame {
                 before: part(header, 40),
             },
             recorded_at: NumericDate(i64::from_le_bytes(part(header, 32))),
+            head: Head(part(header, 56)),
             checksum: own,
             bytes: frame_end,
         })
@@ -150,7 +156,11 @@ impl Frame {
 
 /// The bytes of each event of a frame; an error says what is wrong with them.
 pub(super) fn events_of(frame: &[u8]) -> impl Iterator<Item = Result<&[u8], &'static str>> {
-    let mut rest = &frame[HEADER_BYTES..frame.len() - CHECKSUM_BYTES];
+    events_in(&frame[HEADER_BYTES..frame.len() - CHECKSUM_BYTES])
+}
+
+/// The bytes of each event of what lies between header and checksum.
+pub(super) fn events_in(mut rest: &[u8]) -> impl Iterator<Item = Result<&[u8], &'static str>> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -177,7 +187,7 @@ mod tests {
     fn frame(events: &[u8]) -> Vec<u8> {
         let mut bytes = [&[0; HEADER_BYTES], events].concat();
         let place = Place { number: 7, history: HistoryId([3; 16]), before: [9; 16] };
-        complete(&mut bytes, place, NumericDate(-5));
+        complete(&mut bytes, place, Head([5; 32]), NumericDate(-5));
         bytes
     }
 
@@ -186,7 +196,7 @@ mod tests {
         let bytes = frame(&[2, 0, 0, 0, 10, 11, 0, 0, 0, 0]);
         let frame = Frame::parse(&[bytes.as_slice(), b"more"].concat()).unwrap();
         assert_eq!(frame.place, Place { number: 7, history: HistoryId([3; 16]), before: [9; 16] });
-        assert_eq!((frame.recorded_at, frame.bytes), (NumericDate(-5), bytes.len()));
+        assert_eq!((frame.recorded_at, frame.head, frame.bytes), (NumericDate(-5), Head([5; 32]), bytes.len()));
         assert_eq!(events_of(&bytes).collect::<Vec<_>>(), [Ok(&[10, 11][..]), Ok(&[][..])]);
     }
 

@@ -1,6 +1,7 @@
 //! A group: the events that one write and one sync make durable, encoded in place as the frame they will be.
 
-use super::frame::{CHECKSUM_BYTES, Checksum, FRAME_BYTES_MAX, HEADER_BYTES, LENGTH_BYTES, Place, complete};
+use super::chain::Head;
+use super::frame::{CHECKSUM_BYTES, Checksum, FRAME_BYTES_MAX, HEADER_BYTES, LENGTH_BYTES, Place, complete, events_in};
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};
 
@@ -28,6 +29,8 @@ pub struct Group {
     /// Until when each event is kept, and its bytes.
     kept: Vec<(NumericDate, u64)>,
     seqs: Option<(Seq, Seq)>,
+    /// When the last of the events is settled.
+    settled_at: NumericDate,
 }
 
 impl Default for Group {
@@ -40,7 +43,7 @@ impl Group {
     /// An empty group; appended as it is, it is a closing frame.
     #[must_use]
     pub fn new() -> Self {
-        Self { frame: vec![0; HEADER_BYTES], kept: Vec::new(), seqs: None }
+        Self { frame: vec![0; HEADER_BYTES], kept: Vec::new(), seqs: None, settled_at: NumericDate(i64::MIN) }
     }
 
     /// Forgets the events.
@@ -48,6 +51,7 @@ impl Group {
         self.frame.truncate(HEADER_BYTES);
         self.kept.clear();
         self.seqs = None;
+        self.settled_at = NumericDate(i64::MIN);
     }
 
     /// Adds an event, whose `seq` must be above that of the one before.
@@ -82,6 +86,7 @@ impl Group {
         self.frame[start..start + LENGTH_BYTES].copy_from_slice(&event_len.to_le_bytes());
         self.kept.push((event.kept_until(), record_len as u64));
         self.seqs = Some((self.seqs.map_or(event.seq, |(first, _)| first), event.seq));
+        self.settled_at = self.settled_at.max(event.settled_at());
         Ok(())
     }
 
@@ -112,15 +117,26 @@ impl Group {
         &self.kept
     }
 
+    /// When the last of the events is settled; the smallest instant without events.
+    pub(super) fn settled_at(&self) -> NumericDate {
+        self.settled_at
+    }
+
+    /// The chain after the events, where `before` is the one before them.
+    pub(super) fn chained(&self, before: Head) -> Head {
+        events_in(&self.frame[HEADER_BYTES..]).flatten().fold(before, Head::after)
+    }
+
     /// Completes the frame, lets `write` have it, and takes its end off again so that the group may go on.
     pub(super) fn with_frame<T>(
         &mut self,
         place: Place,
+        head: Head,
         recorded_at: NumericDate,
         write: impl FnOnce(&[u8], Checksum) -> T,
     ) -> T {
         let len = self.frame.len();
-        let own = complete(&mut self.frame, place, recorded_at);
+        let own = complete(&mut self.frame, place, head, recorded_at);
         let result = write(&self.frame, own);
         self.frame.truncate(len);
         result
@@ -145,7 +161,7 @@ mod tests {
         assert_eq!((group.len() as u64, group.seqs()), (taken, Some((1, taken))));
         assert!(group.frame_bytes() <= FRAME_BYTES_MAX as u64 && group.frame_bytes() > FRAME_BYTES_MAX as u64 - 61_000);
         group.clear();
-        assert!(group.is_empty() && group.frame_bytes() == 72);
+        assert!(group.is_empty() && group.frame_bytes() == 104);
     }
 
     #[test]

@@ -9,72 +9,32 @@
 //! | 8 | id of the next segment |
 //! | 8 | highest `seq` ever given, dropped events included |
 //! | 8 | last recorded time, seconds; the smallest integer for none |
+//! | 32 | head of the chain |
+//! | 8 | first `seq` that the audit still has all records from |
+//! | 8 | latest instant by which anything was forgotten, seconds; the smallest integer for none |
 //! | 4 | number of segments |
-//! | 64 each | segments in order, see [`Entry`] |
+//! | 4 | number of archived segments |
+//! | 104 each | segments in order, then archived ones in order, see [`Entry`] |
 //! | 16 | XXH3-128 of all bytes above |
 
 use std::io;
 
 use super::HistoryId;
+use super::chain::Head;
 use super::disk::{Disk, Mode};
+use super::entry::{Entry, SUFFIX};
 use super::error::{AppendError, JournalError};
-use super::frame::{Checksum, checksum, seed};
+use super::frame::{Checksum, checksum};
 use crate::clock::NumericDate;
 use crate::event::Seq;
 
 const MAGIC: &[u8; 6] = b"RVKDMF";
 /// The format of manifest, segments and frames together.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const NAME: &str = "MANIFEST";
 const NEW_NAME: &str = "MANIFEST.new";
-const HEADER_BYTES: usize = 60;
-const ENTRY_BYTES: usize = 64;
-const SUFFIX: &str = ".segment";
-
-/// One segment, as far as it is known to be on disk. For the one that is still written to, all but `id` and
-/// `generation` are what it had at least: it may have grown since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Never given twice in a history.
-    pub(super) id: u64,
-    /// How often the events have been copied; 0 where they were first written.
-    pub(super) generation: u32,
-    /// Whether nothing will follow.
-    pub(super) sealed: bool,
-    /// First and last `seq`; 0 where there are no events.
-    pub(super) first_seq: Seq,
-    pub(super) last_seq: Seq,
-    pub(super) frames: u64,
-    /// Length of the frames, and of the file once it is sealed.
-    pub(super) bytes: u64,
-    /// Checksum of the last frame; the seed where there is none.
-    pub(super) checksum: Checksum,
-}
-
-impl Entry {
-    pub(super) fn new(history: HistoryId, id: u64, generation: u32) -> Self {
-        let checksum = seed(history, id);
-        Self { id, generation, sealed: false, first_seq: 0, last_seq: 0, frames: 0, bytes: 0, checksum }
-    }
-
-    /// Takes note of a frame that follows.
-    pub(super) fn grow(&mut self, seqs: Option<(Seq, Seq)>, frame_bytes: u64, checksum: Checksum) {
-        if let Some((first, last)) = seqs {
-            if self.first_seq == 0 {
-                self.first_seq = first;
-            }
-            self.last_seq = last;
-        }
-        self.frames += 1;
-        self.bytes += frame_bytes;
-        self.checksum = checksum;
-    }
-
-    /// The segment's file in the journal directory `dir`.
-    pub(super) fn path(&self, dir: &str) -> String {
-        format!("{dir}/{:016x}{SUFFIX}", self.id)
-    }
-}
+const HEADER_BYTES: usize = 112;
+const ENTRY_BYTES: usize = 104;
 
 /// Whether a name is one that the journal gives, and therefore a leftover where the manifest does not list it.
 pub(super) fn is_ours(name: &str) -> bool {
@@ -83,7 +43,13 @@ pub(super) fn is_ours(name: &str) -> bool {
 
 /// Whether a name is that of a segment.
 pub(super) fn is_segment(name: &str) -> bool {
-    name.strip_suffix(SUFFIX).is_some_and(|id| id.len() == 16 && u64::from_str_radix(id, 16).is_ok())
+    id_of(name).is_some()
+}
+
+/// The id of the segment that has this name.
+pub(super) fn id_of(name: &str) -> Option<u64> {
+    let id = name.strip_suffix(SUFFIX).filter(|id| id.len() == 16)?;
+    u64::from_str_radix(id, 16).ok()
 }
 
 /// See the module.
@@ -94,12 +60,31 @@ pub(super) struct Manifest {
     pub(super) next_id: u64,
     pub(super) last_seq: Seq,
     pub(super) last_recorded: Option<NumericDate>,
+    /// The chain after all events of the segments as they are listed.
+    pub(super) head: Head,
+    /// First `seq` that the audit still has all records from; 0 or 1 as long as it has all there ever were.
+    pub(super) audit_from: Seq,
+    /// The latest instant by which anything was forgotten.
+    pub(super) forgotten: NumericDate,
     pub(super) segments: Vec<Entry>,
+    /// What was dropped from the segments, or rewritten, and is kept for the audit.
+    pub(super) archived: Vec<Entry>,
 }
 
 impl Manifest {
     pub(super) fn new(history: HistoryId) -> Self {
-        Self { generation: 0, history, next_id: 1, last_seq: 0, last_recorded: None, segments: Vec::new() }
+        Self {
+            generation: 0,
+            history,
+            next_id: 1,
+            last_seq: 0,
+            last_recorded: None,
+            head: Head::genesis(history),
+            audit_from: 0,
+            forgotten: NumericDate(i64::MIN),
+            segments: Vec::new(),
+            archived: Vec::new(),
+        }
     }
 
     /// The manifest's file in the journal directory `dir`.
@@ -137,8 +122,12 @@ impl Manifest {
         disk.sync_dir(dir).map_err(AppendError::failed(dir))
     }
 
+    fn entries(&self) -> usize {
+        self.segments.len() + self.archived.len()
+    }
+
     fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER_BYTES + self.segments.len() * ENTRY_BYTES + size_of::<Checksum>());
+        let mut out = Vec::with_capacity(HEADER_BYTES + self.entries() * ENTRY_BYTES + size_of::<Checksum>());
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&self.generation.to_le_bytes());
@@ -146,8 +135,13 @@ impl Manifest {
         out.extend_from_slice(&self.next_id.to_le_bytes());
         out.extend_from_slice(&self.last_seq.to_le_bytes());
         out.extend_from_slice(&self.last_recorded.map_or(i64::MIN, |at| at.0).to_le_bytes());
-        out.extend_from_slice(&u32::try_from(self.segments.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for entry in &self.segments {
+        out.extend_from_slice(&self.head.0);
+        out.extend_from_slice(&self.audit_from.to_le_bytes());
+        out.extend_from_slice(&self.forgotten.0.to_le_bytes());
+        for count in [self.segments.len(), self.archived.len()] {
+            out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+        }
+        for entry in self.segments.iter().chain(&self.archived) {
             out.extend_from_slice(&entry.id.to_le_bytes());
             out.extend_from_slice(&entry.generation.to_le_bytes());
             out.extend_from_slice(&u32::from(entry.sealed).to_le_bytes());
@@ -155,6 +149,8 @@ impl Manifest {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             out.extend_from_slice(&entry.checksum);
+            out.extend_from_slice(&entry.head_before.0);
+            out.extend_from_slice(&entry.settled_at.0.to_le_bytes());
         }
         let own = checksum(&out);
         out.extend_from_slice(&own);
@@ -197,6 +193,10 @@ impl Reader<'_> {
         self.take().map(u64::from_le_bytes)
     }
 
+    fn date(&mut self) -> Option<NumericDate> {
+        self.take().map(i64::from_le_bytes).map(NumericDate)
+    }
+
     fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_le_bytes)
     }
@@ -208,10 +208,18 @@ impl Reader<'_> {
             next_id: self.u64()?,
             last_seq: self.u64()?,
             last_recorded: Some(i64::from_le_bytes(self.take()?)).filter(|at| *at != i64::MIN).map(NumericDate),
+            head: Head(self.take()?),
+            audit_from: self.u64()?,
+            forgotten: self.date()?,
             segments: Vec::new(),
+            archived: Vec::new(),
         };
-        for _ in 0..self.u32()? {
+        let (segments, archived) = (self.u32()?, self.u32()?);
+        for _ in 0..segments {
             manifest.segments.push(self.entry()?);
+        }
+        for _ in 0..archived {
+            manifest.archived.push(self.entry()?);
         }
         Some(manifest)
     }
@@ -226,6 +234,8 @@ impl Reader<'_> {
             frames: self.u64()?,
             bytes: self.u64()?,
             checksum: self.take()?,
+            head_before: Head(self.take()?),
+            settled_at: self.date()?,
         })
     }
 }
@@ -237,19 +247,22 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded_and_nothing_else() {
         let history = HistoryId([5; 16]);
-        let mut sealed = Entry { sealed: true, ..Entry::new(history, 3, 2) };
-        sealed.grow(Some((10, 12)), 100, [1; 16]);
-        sealed.grow(None, 72, [2; 16]);
+        let mut sealed = Entry { sealed: true, ..Entry::new(history, 3, 2, Head::NONE) };
+        sealed.grow(Some((10, 12)), NumericDate(7), 100, [1; 16]);
+        sealed.grow(None, NumericDate(3), 104, [2; 16]);
+        assert_eq!((sealed.first_seq, sealed.last_seq, sealed.settled_at), (10, 12, NumericDate(7)));
         let mut manifest = Manifest { last_seq: 12, next_id: 9, generation: 77, ..Manifest::new(history) };
         manifest.last_recorded = Some(NumericDate(-1));
-        manifest.segments = vec![sealed, Entry::new(history, 8, 0)];
+        (manifest.head, manifest.audit_from, manifest.forgotten) = (Head([8; 32]), 4, NumericDate(99));
+        manifest.segments = vec![sealed, Entry::new(history, 8, 0, Head([9; 32]))];
+        manifest.archived = vec![Entry::new(history, 2, 0, Head([7; 32]))];
         let bytes = manifest.encode();
-        assert_eq!(bytes.len(), HEADER_BYTES + 2 * ENTRY_BYTES + 16);
+        assert_eq!(bytes.len(), HEADER_BYTES + 3 * ENTRY_BYTES + 16);
         assert_eq!(Manifest::decode("m", &bytes).unwrap(), manifest);
         for at in 0..bytes.len() {
             assert!(Manifest::decode("m", &bytes[..at]).is_err());
         }
-        let count_of_three = [&bytes[..56], &[3], &bytes[57..bytes.len() - 16]].concat();
+        let count_of_three = [&bytes[..104], &[3], &bytes[105..bytes.len() - 16]].concat();
         let forged = [count_of_three.as_slice(), &checksum(&count_of_three)].concat();
         assert!(Manifest::decode("m", &forged).unwrap_err().to_string().contains("length"));
     }
@@ -257,7 +270,7 @@ mod tests {
     #[test]
     fn only_names_that_the_journal_gives_are_its_own() {
         let history = HistoryId([0; 16]);
-        assert!(is_segment(Entry::new(history, u64::MAX, 0).path("d").strip_prefix("d/").unwrap()));
+        assert!(is_segment(Entry::new(history, u64::MAX, 0, Head::NONE).path("d").strip_prefix("d/").unwrap()));
         for other in ["1.segment", "000000000000000g.segment", "0000000000000001.segment.bak", "LOCK", "MANIFEST"] {
             assert!(!is_ours(other), "{other}");
         }

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::error::{AppendError, JournalError};
 use super::manifest::Manifest;
 use super::recovery::{Scan, Tail};
-use super::report::{Recovery, VerifyReport};
+use super::report::Recovery;
 use super::segment::SegmentWriter;
 use super::{DIR, Health, HistoryId, Journal, Options, salvage};
 use crate::event::Event;
@@ -30,7 +30,8 @@ impl Journal {
         let torn_bytes = scan.tail.as_ref().map_or(0, |tail| tail.torn_bytes);
         let journal = Self::resume(disk, options, scan)?;
         journal.remove_leftovers(&leftovers)?;
-        let recovery = journal.recovery(events, torn_bytes);
+        let audit_lost = journal.settle_archive()?;
+        let recovery = Recovery { audit_lost, ..journal.recovery(events, torn_bytes) };
         Ok((journal, recovery))
     }
 
@@ -70,6 +71,11 @@ impl Journal {
             next_id: manifest.next_id,
             last_seq: manifest.last_seq,
             last_recorded: manifest.last_recorded,
+            head: manifest.head,
+            audit_from: manifest.audit_from,
+            forgotten: manifest.forgotten,
+            archived: Vec::new(),
+            records: Arc::default(),
             sealed: Vec::new(),
             active: None,
             rewrite: None,
@@ -87,7 +93,7 @@ impl Journal {
         };
         // A name that a killed step has made or removed may not be durable yet.
         disk.sync_dir(DIR).map_err(AppendError::failed(DIR))?;
-        Ok(Self {
+        let mut journal = Self {
             disk,
             dir: DIR,
             options,
@@ -96,11 +102,18 @@ impl Journal {
             next_id: scan.next_id,
             last_seq: scan.last_seq,
             last_recorded: scan.last_recorded,
+            head: scan.head,
+            audit_from: scan.audit_from,
+            forgotten: scan.forgotten,
+            archived: scan.archived,
+            records: Arc::default(),
             sealed: scan.sealed,
             active,
             rewrite: None,
             health: Health::Good,
-        })
+        };
+        journal.records = journal.list_records();
+        Ok(journal)
     }
 
     fn remove_leftovers(&self, names: &[String]) -> Result<(), JournalError> {
@@ -123,6 +136,7 @@ impl Journal {
             events,
             segments: self.segments().count(),
             torn_bytes,
+            audit_lost: Vec::new(),
         }
     }
 }
@@ -133,18 +147,4 @@ impl Journal {
 /// [`JournalError`] where the store cannot be read.
 pub fn is_new(disk: &dyn Disk) -> Result<bool, JournalError> {
     Ok(Manifest::read(disk, DIR)?.is_none() && salvage::traces(disk)?.is_none())
-}
-
-/// Verifies every byte of a journal that no server holds, and changes nothing. `progress` is told the bytes read so far
-/// and all there are to read.
-///
-/// # Errors
-/// What [`Journal::open`] would refuse.
-pub fn verify(
-    disk: &dyn Disk,
-    visit: &mut dyn FnMut(&[u8], &Event<'_>),
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<VerifyReport, JournalError> {
-    let manifest = Manifest::read(disk, DIR)?.ok_or_else(|| JournalError::Missing { file: DIR.to_owned() })?;
-    Ok(Scan::run(disk, DIR, manifest, visit, progress)?.report())
 }

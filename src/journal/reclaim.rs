@@ -3,14 +3,17 @@
 //! A segment whose events have all ended is dropped. One that would shrink to half, and small ones side by side, are
 //! rewritten into one: what has not ended is copied with its `seq`, in order and synced, then the manifest is swapped,
 //! then the old files go. Killed at any step, either the old segments hold or the new one, and the other is a leftover.
+//! What goes that was first written there goes to the archive (`archive.rs`), whose oldest files are dropped here too.
 
 use std::collections::VecDeque;
 
+use super::chain::Head;
+use super::entry::Entry;
 use super::error::{AppendError, JournalError};
 use super::frame::OVERHEAD_BYTES;
 use super::group::Group;
-use super::manifest::Entry;
-use super::segment::{FrameReader, Link, Segment, SegmentWriter};
+use super::reader::{FrameReader, Link};
+use super::segment::{Segment, SegmentWriter};
 use super::{Journal, guard};
 use crate::clock::NumericDate;
 
@@ -26,6 +29,10 @@ pub struct Reclaimed {
     pub segments: usize,
     /// By how many bytes the journal has become smaller.
     pub bytes: u64,
+    /// Files of the archive whose records were outlived long enough.
+    pub outlived: usize,
+    /// Files of the archive that went before their time, since it was too large.
+    pub early: usize,
     /// Whether another step has something to do now.
     pub more: bool,
 }
@@ -64,6 +71,10 @@ impl Journal {
         if let Some(rewrite) = self.rewrite.take() {
             return self.rewrite_step(rewrite);
         }
+        self.forgotten = self.forgotten.max(earliest);
+        if let Some(due) = self.due(earliest) {
+            return self.drop_archived(&due);
+        }
         if let Some(at) = self.sealed.iter().position(|segment| segment.tally.live_bytes(earliest) == 0) {
             return self.replace(at..at + 1, None);
         }
@@ -84,7 +95,7 @@ impl Journal {
     /// as it is small.
     fn active_is_mostly_ended(&self, earliest: NumericDate) -> bool {
         self.active.as_ref().is_some_and(|active| {
-            let Segment { entry, tally } = &active.segment;
+            let Segment { entry, tally, .. } = &active.segment;
             entry.bytes >= self.options.segment_bytes / 4 && halves(entry.bytes, tally.live_bytes(earliest))
         })
     }
@@ -92,7 +103,7 @@ impl Journal {
     fn begin_rewrite(&mut self, range: std::ops::Range<usize>, earliest: NumericDate) -> Result<Rewrite, AppendError> {
         let sources: VecDeque<_> = self.sealed[range.clone()].iter().map(|segment| segment.entry).collect();
         let generation = sources.iter().map(|entry| entry.generation).max().unwrap_or(0) + 1;
-        let entry = Entry::new(self.history, self.take_id(), generation);
+        let entry = Entry::new(self.history, self.take_id(), generation, Head::NONE);
         let out = SegmentWriter::create(&*self.disk, self.dir, self.history, entry)?;
         let recorded_at = earliest;
         Ok(Rewrite { sources, reader: None, range, earliest, recorded_at, out, group: Group::new() })
@@ -128,24 +139,21 @@ impl Journal {
 
     /// Puts `new` where the sealed segments of `range` are: the manifest first, then the files.
     fn replace(&mut self, range: std::ops::Range<usize>, new: Option<Segment>) -> Result<Reclaimed, JournalError> {
-        let before = self.sealed.clone();
+        let before = (self.sealed.clone(), self.archived.clone());
         let new_entry = new.as_ref().map(|segment| segment.entry);
         let old: Vec<_> = self.sealed.splice(range, new).map(|segment| segment.entry).collect();
-        if let Err(error) = self.write_manifest() {
-            self.sealed = before;
+        if let Err(error) = self.list_archived(&old).and_then(|()| self.write_manifest()) {
+            (self.sealed, self.archived) = before;
             _ = new_entry.inspect(|entry| self.remove_unlisted(entry, &error));
             return Err(error.into());
         }
-        for entry in &old {
-            let path = entry.path(self.dir);
-            self.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
-        }
-        self.disk.sync_dir(self.dir).map_err(AppendError::failed(self.dir))?;
+        self.clear_away(&old)?;
         let old_bytes: u64 = old.iter().map(|entry| entry.bytes).sum();
         Ok(Reclaimed {
             segments: old.len(),
             bytes: old_bytes.saturating_sub(new_entry.map_or(0, |entry| entry.bytes)),
             more: true,
+            ..Reclaimed::default()
         })
     }
 }

@@ -5,14 +5,19 @@
 //! changes the disk.
 
 use super::HistoryId;
+use super::archive;
+use super::chain::Head;
 use super::disk::Disk;
+use super::entry::Entry;
 use super::error::JournalError;
 use super::frame::{FRAME_BYTES_MAX, Frame};
-use super::manifest::{Entry, Manifest, is_ours, is_segment};
-use super::report::VerifyReport;
+use super::links::{Stretch, check_links};
+use super::manifest::{Manifest, is_ours, is_segment};
+use super::reader::{FrameReader, Link};
+use super::report::{AuditReport, VerifyReport};
 use super::salvage;
-use super::segment::{FrameReader, Link, Segment};
-use super::tally::Tally;
+use super::segment::Segment;
+use super::walk::walk;
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};
 
@@ -28,6 +33,11 @@ pub(super) struct Scan {
     pub(super) next_id: u64,
     pub(super) last_seq: Seq,
     pub(super) last_recorded: Option<NumericDate>,
+    /// The chain after the last event.
+    pub(super) head: Head,
+    pub(super) audit_from: Seq,
+    pub(super) forgotten: NumericDate,
+    pub(super) archived: Vec<Entry>,
     pub(super) sealed: Vec<Segment>,
     pub(super) tail: Option<Tail>,
     pub(super) events: u64,
@@ -52,17 +62,21 @@ impl Scan {
         visit: Visit<'_>,
         progress: Progress<'_>,
     ) -> Result<Self, JournalError> {
-        let Manifest { generation, history, next_id, last_seq, last_recorded, segments } = manifest;
+        let segments = manifest.segments;
         let mut scan = Self {
-            generation,
-            history,
-            next_id,
-            last_seq,
-            last_recorded,
+            generation: manifest.generation,
+            history: manifest.history,
+            next_id: manifest.next_id,
+            last_seq: manifest.last_seq,
+            last_recorded: manifest.last_recorded,
+            head: manifest.head,
+            audit_from: manifest.audit_from,
+            forgotten: manifest.forgotten,
+            leftovers: leftovers(disk, dir, &segments, &manifest.archived)?,
+            archived: manifest.archived,
             sealed: Vec::new(),
             tail: None,
             events: 0,
-            leftovers: leftovers(disk, dir, &segments)?,
         };
         let total = segments.iter().map(|entry| entry.bytes).sum();
         let (mut done, mut after) = (0, 0);
@@ -72,13 +86,32 @@ impl Scan {
                 return Err(JournalError::damaged(&Manifest::path(dir), 0, what));
             }
             let mut report = |bytes: u64| progress((done + bytes).min(total), total);
-            let reader = FrameReader::open(disk, entry.path(dir), history, entry.id, None)?;
+            let reader = FrameReader::open(disk, entry.path(dir), scan.history, entry.id, None)?;
             after = scan.segment(entry, reader, after, visit, &mut report)?;
             done += entry.bytes;
         }
         progress(total, total);
         scan.refuse_older_manifest(disk, dir)?;
+        scan.check_links(dir, &[])?;
+        if let Some(tail) = &scan.tail {
+            scan.head = tail.segment.head;
+        }
         Ok(scan)
+    }
+
+    /// Whether the chain goes on from segment to segment; through the archive as far as it was read.
+    pub(super) fn check_links(&self, dir: &str, read: &[Segment]) -> Result<(), JournalError> {
+        let in_journal = |segment: &Segment| Stretch::read(segment, segment.entry.path(dir));
+        let archived = self.archived.iter().map(|entry| {
+            let path = entry.path(archive::DIR);
+            match read.iter().find(|segment| segment.entry.id == entry.id) {
+                Some(segment) => Stretch::read(segment, path),
+                None => Stretch::unread(*entry, path),
+            }
+        });
+        let stretches = self.sealed.iter().map(in_journal).chain(archived).collect();
+        let tail = self.tail.as_ref().map(|tail| in_journal(&tail.segment));
+        check_links(self.history, self.audit_from, stretches, tail, (self.head, &Manifest::path(dir)))
     }
 
     /// Verifies one segment, whose events must come after `after`; returns its last `seq`.
@@ -90,38 +123,41 @@ impl Scan {
         visit: Visit<'_>,
         report: &mut dyn FnMut(u64),
     ) -> Result<Seq, JournalError> {
-        let mut entry = Entry::new(self.history, listed.id, listed.generation);
-        let mut tally = Tally::default();
-        let mut last_seq = after;
-        let link = loop {
-            let frame = match reader.next()? {
-                Link::Frame(frame) => frame,
-                link => break link,
-            };
-            let mut seqs: Option<(Seq, Seq)> = None;
-            reader.events(|bytes, event| {
-                if event.seq <= last_seq {
-                    let what = format!("event {} follows event {last_seq}", event.seq);
-                    return Err(JournalError::damaged(reader.path(), reader.last().start, what));
-                }
-                last_seq = event.seq;
-                seqs = Some((seqs.map_or(event.seq, |(first, _)| first), event.seq));
-                tally.add(event.kept_until(), Tally::cost(bytes));
-                self.events += 1;
+        let path = reader.path().to_owned();
+        let not_listed = || {
+            let what = "it is not the segment that the manifest lists, or an older state of it";
+            JournalError::damaged(&path, listed.bytes, what)
+        };
+        // The manifest's head is that of the segment which is written to, where there is one.
+        if !listed.sealed && listed.frames == 0 && listed.head_before != self.head {
+            return Err(not_listed());
+        }
+        let listed_head = self.head;
+        let (events, last_recorded) = (&mut self.events, &mut self.last_recorded);
+        let (segment, link) = walk(
+            &mut reader,
+            &listed,
+            after,
+            &mut |bytes, event| {
+                *events += 1;
                 visit(bytes, event);
                 Ok(())
-            })?;
-            entry.grow(seqs, frame.bytes as u64, frame.checksum);
-            if entry.frames == listed.frames && !same_mark(&entry, &listed) {
-                return Err(reader.damaged("it is not the segment that the manifest lists, or an older state of it"));
-            }
-            if entry.frames > listed.frames {
-                // The manifest knows about all frames up to its mark, and more than the rewritten ones can tell.
-                self.last_recorded = Some(frame.recorded_at);
-            }
-            report(entry.bytes);
-        };
-        let segment = Segment { entry, tally };
+            },
+            &mut |entry, frame, head| {
+                if entry.frames == listed.frames
+                    && (!same_mark(entry, &listed) || !listed.sealed && head != listed_head)
+                {
+                    return Err(not_listed());
+                }
+                if entry.frames > listed.frames {
+                    // The manifest knows about all frames up to its mark, and more than the rewritten ones can tell.
+                    *last_recorded = Some(frame.recorded_at);
+                }
+                report(entry.bytes);
+                Ok(())
+            },
+        )?;
+        let last_seq = segment.entry.last_seq.max(after);
         self.end(listed, segment, &reader, link)?;
         self.last_seq = self.last_seq.max(last_seq);
         Ok(last_seq)
@@ -191,6 +227,8 @@ impl Scan {
             bytes: segments.map(|segment| segment.entry.bytes).sum(),
             torn_bytes: self.tail.as_ref().map_or(0, |tail| tail.torn_bytes),
             leftovers: self.leftovers.clone(),
+            head: self.head,
+            archived: AuditReport::default(),
         }
     }
 }
@@ -215,10 +253,10 @@ fn torn_bytes(reader: &FrameReader, what: &str) -> Result<u64, JournalError> {
     Ok(torn as u64)
 }
 
-/// Names in the journal's directory that are ours and not listed.
-fn leftovers(disk: &dyn Disk, dir: &str, listed: &[Entry]) -> Result<Vec<String>, JournalError> {
+/// Names in the journal's directory that are ours and not listed; what is listed as archived may still be on its way.
+fn leftovers(disk: &dyn Disk, dir: &str, listed: &[Entry], archived: &[Entry]) -> Result<Vec<String>, JournalError> {
     let mut names = disk.names(dir).map_err(JournalError::io("list", dir))?;
-    let listed: Vec<_> = listed.iter().map(|entry| entry.path(dir)).collect();
+    let listed: Vec<_> = listed.iter().chain(archived).map(|entry| entry.path(dir)).collect();
     names.retain(|name| is_ours(name) && !listed.contains(&format!("{dir}/{name}")));
     Ok(names)
 }

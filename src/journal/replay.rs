@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::Journal;
 use super::error::JournalError;
 use super::frame::Checksum;
-use super::segment::{FrameReader, Link, Segment};
+use super::reader::{FrameReader, Link};
+use super::segment::Segment;
 use crate::event::Event;
 
 /// The journal as it was at one instant. It stays readable whatever becomes of the journal: a file that is dropped or

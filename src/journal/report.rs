@@ -1,6 +1,7 @@
 //! What the journal says about itself.
 
 use super::HistoryId;
+use super::chain::Head;
 use crate::clock::NumericDate;
 use crate::event::Seq;
 
@@ -21,6 +22,8 @@ pub struct Recovery {
     pub segments: usize,
     /// Bytes of a torn last frame that were cut off; worth a line in the log.
     pub torn_bytes: u64,
+    /// Archived files that are missing or cut short: records are lost, though no entry is.
+    pub audit_lost: Vec<String>,
 }
 
 /// What [`verify`](super::verify) has found.
@@ -42,6 +45,25 @@ pub struct VerifyReport {
     pub torn_bytes: u64,
     /// Files that the next start will remove.
     pub leftovers: Vec<String>,
+    /// The chain after the last event.
+    pub head: Head,
+    /// The archive of the audit.
+    pub archived: AuditReport,
+}
+
+/// What [`verify`](super::verify) has found of the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditReport {
+    /// The first `seq` from which on every record is there.
+    pub from: Seq,
+    /// Files.
+    pub files: usize,
+    /// Their length.
+    pub bytes: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Files in its directory that are of no use to this history; those of an earlier one are yours to keep.
+    pub unlisted: Vec<String>,
 }
 
 /// How large the journal is.
@@ -55,4 +77,12 @@ pub struct Stats {
     pub segments: usize,
     /// Highest `seq` ever given.
     pub last_seq: Seq,
+    /// Length of the archive's files.
+    pub audit_bytes: u64,
+    /// Files of the archive.
+    pub audit_files: usize,
+    /// The first `seq` from which on the audit has every record.
+    pub audit_from: Seq,
+    /// The chain after the last event.
+    pub head: Head,
 }

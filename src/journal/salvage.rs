@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::archive::{self, Held};
 use super::disk::{Disk, Mode};
 use super::error::{AppendError, JournalError};
 use super::frame::{Frame, events_of};
@@ -41,6 +42,8 @@ pub struct Skipped {
 /// What a damaged journal still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Salvage {
+    /// The history, where the manifest says it.
+    pub history: Option<HistoryId>,
     /// Highest `seq` seen anywhere.
     pub last_seq: Seq,
     /// Highest time recorded anywhere.
@@ -73,6 +76,7 @@ pub fn salvage(disk: &dyn Disk, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Res
             salvage.last_seq = manifest.last_seq;
             salvage.last_recorded = manifest.last_recorded;
             history = Some(manifest.history);
+            salvage.history = history;
             for entry in manifest.segments {
                 let path = entry.path(DIR);
                 if !names.iter().any(|name| path.ends_with(name.as_str())) {
@@ -94,6 +98,27 @@ pub fn salvage(disk: &dyn Disk, visit: &mut dyn FnMut(&[u8], &Event<'_>)) -> Res
         salvage.last_recorded = salvage.last_recorded.max(last_recorded);
     }
     Ok(salvage)
+}
+
+/// Hands over the events that must still be kept at `earliest` of every archived segment of `history`: where the journal
+/// has lost a copy, its record may be whole. What is damaged there is passed over.
+///
+/// # Errors
+/// As [`salvage`].
+pub fn salvage_archive(
+    disk: &dyn Disk,
+    history: HistoryId,
+    earliest: NumericDate,
+    visit: &mut dyn FnMut(&[u8], &Event<'_>),
+) -> Result<(), JournalError> {
+    for name in Held::list(disk, DIR)?.in_archive() {
+        file(disk, &format!("{}/{name}", archive::DIR), Some(history), &mut |bytes, event| {
+            if event.kept_until() > earliest {
+                visit(bytes, event);
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Hands over the events of every valid frame in one file, of the given history if there is one; returns what is
@@ -183,6 +208,8 @@ pub fn rebuild(
     clear(&**disk, BUILDING)?;
     clear(&**disk, COMPLETE)?;
     let mut journal = Journal::create(Arc::clone(disk), BUILDING, options)?;
+    // The archive keeps what it has of the old history, so no file of the new one may ever have the name of one there.
+    journal.next_id = Held::list(&**disk, DIR)?.highest_id() + 1;
     let mut group = Group::new();
     for bytes in events {
         let refused = |what: String| JournalError::damaged("an event to be journaled anew", 0, what);

@@ -1,20 +1,15 @@
-//! One segment file, frame by frame: [`FrameReader`] follows the chain, [`SegmentWriter`] makes it longer.
-
-use std::io;
-use std::ops::Range;
+//! One segment file being made longer, frame by frame; `reader` follows the frames.
 
 use super::HistoryId;
+use super::chain::Head;
 use super::disk::{Disk, DiskFile, Mode};
-use super::error::{AppendError, JournalError};
-use super::frame::{Checksum, Frame, NoFrame, Place, events_of, seed};
+use super::entry::Entry;
+use super::error::AppendError;
+use super::frame::Place;
 use super::group::Group;
-use super::manifest::Entry;
 use super::tally::Tally;
 use crate::clock::NumericDate;
-use crate::event::Event;
 
-/// How much is read at once, bytes.
-const READ_BYTES: usize = 1 << 20;
 /// What new segments are filled with in advance.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -23,142 +18,8 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 pub(super) struct Segment {
     pub(super) entry: Entry,
     pub(super) tally: Tally,
-}
-
-/// What comes next in a segment.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Link {
-    /// A frame that fits behind the one before.
-    Frame(Frame),
-    /// Nothing: the segment ends here.
-    End,
-    /// Bytes that are no frame, or one that does not fit here.
-    Bad(&'static str),
-}
-
-/// Reads the frames of one segment in order, as a stream: [`READ_BYTES`] or one frame at a time.
-pub(super) struct FrameReader {
-    file: Box<dyn DiskFile>,
-    path: String,
-    /// Where the reading ends, bytes.
-    limit: u64,
-    next: Place,
-    /// Where the frame that was read last begins and ends.
-    last: Range<u64>,
-    /// What was read ahead; the last frame is always in it.
-    window: Vec<u8>,
-    window_start: u64,
-}
-
-impl FrameReader {
-    /// Reads up to `limit`, or the whole file.
-    pub(super) fn open(
-        disk: &dyn Disk,
-        path: String,
-        history: HistoryId,
-        segment: u64,
-        limit: Option<u64>,
-    ) -> Result<Self, JournalError> {
-        let file = disk.open(&path, Mode::Read).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => JournalError::Missing { file: path.clone() },
-            _ => JournalError::io("open", &path)(source),
-        })?;
-        let len = file.len().map_err(JournalError::io("read", &path))?;
-        let next = Place { number: 0, history, before: seed(history, segment) };
-        let limit = limit.unwrap_or(len).min(len);
-        Ok(Self { file, path, limit, next, last: 0..0, window: Vec::new(), window_start: 0 })
-    }
-
-    /// Checksum of the frame that was read last; the seed before that.
-    pub(super) fn checksum(&self) -> Checksum {
-        self.next.before
-    }
-
-    /// Where the frame that was read last begins and ends.
-    pub(super) fn last(&self) -> Range<u64> {
-        self.last.clone()
-    }
-
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Says what is wrong where the reading stands.
-    pub(super) fn damaged(&self, what: impl Into<String>) -> JournalError {
-        JournalError::damaged(&self.path, self.last.end, what)
-    }
-
-    /// What comes next. What is no frame stays the next.
-    pub(super) fn next(&mut self) -> Result<Link, JournalError> {
-        if self.last.end == self.limit {
-            return Ok(Link::End);
-        }
-        let mut needed = 1;
-        let frame = loop {
-            if !self.read_ahead(needed)? {
-                return Ok(Link::Bad("the file ends within a frame"));
-            }
-            match Frame::parse(&self.window[self.in_window(self.last.end)..]) {
-                Err(NoFrame::Needs(bytes)) => needed = bytes,
-                Err(NoFrame::Bad(what)) => return Ok(Link::Bad(what)),
-                Ok(frame) => break frame,
-            }
-        };
-        frame.of_this_version(&self.path)?;
-        if frame.place != self.next {
-            return Ok(Link::Bad("the frame belongs to another place, segment or history"));
-        }
-        self.next = Place { number: self.next.number + 1, before: frame.checksum, ..self.next };
-        self.last = self.last.end..self.last.end + frame.bytes as u64;
-        Ok(Link::Frame(frame))
-    }
-
-    /// Calls `visit` with each event of the frame that was read last.
-    pub(super) fn events(
-        &self,
-        mut visit: impl FnMut(&[u8], &Event<'_>) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
-        let wrong = |what: &str| JournalError::damaged(&self.path, self.last.start, what);
-        for bytes in events_of(self.last_frame()) {
-            let bytes = bytes.map_err(wrong)?;
-            let event =
-                Event::decode(bytes).map_err(|error| JournalError::undecodable(&self.path, self.last.start, error))?;
-            visit(bytes, &event)?;
-        }
-        Ok(())
-    }
-
-    /// The bytes of the frame that was read last.
-    pub(super) fn last_frame(&self) -> &[u8] {
-        &self.window[self.in_window(self.last.start)..self.in_window(self.last.end)]
-    }
-
-    /// All bytes behind the frame that was read last.
-    pub(super) fn rest(&self) -> Result<Vec<u8>, JournalError> {
-        let mut rest = vec![0; usize::try_from(self.limit - self.last.end).unwrap_or(usize::MAX)];
-        self.file.read_at(&mut rest, self.last.end).map_err(JournalError::io("read", &self.path))?;
-        Ok(rest)
-    }
-
-    fn in_window(&self, offset: u64) -> usize {
-        usize::try_from(offset - self.window_start).unwrap_or(usize::MAX)
-    }
-
-    /// Whether at least `needed` bytes behind the last frame could be brought into the window.
-    fn read_ahead(&mut self, needed: usize) -> Result<bool, JournalError> {
-        let have = self.window.len() - self.in_window(self.last.end);
-        let left = usize::try_from(self.limit - self.last.end).unwrap_or(usize::MAX);
-        if have >= needed || left < needed {
-            return Ok(have >= needed);
-        }
-        self.window.drain(..self.in_window(self.last.start));
-        self.window_start = self.last.start;
-        let kept = self.window.len();
-        self.window.resize(self.in_window(self.last.end) + left.min(needed.max(READ_BYTES)), 0);
-        let from = self.window_start + kept as u64;
-        self.file.read_at(&mut self.window[kept..], from).map_err(JournalError::io("read", &self.path))?;
-        Ok(true)
-    }
+    /// The chain after its last event; [`Head::NONE`] where the events were copied.
+    pub(super) head: Head,
 }
 
 /// Makes one segment longer.
@@ -176,7 +37,7 @@ impl SegmentWriter {
     pub(super) fn create(disk: &dyn Disk, dir: &str, history: HistoryId, entry: Entry) -> Result<Self, AppendError> {
         let path = entry.path(dir);
         let file = disk.open(&path, Mode::Create).map_err(AppendError::refused(&path))?;
-        let segment = Segment { entry, tally: Tally::default() };
+        let segment = Segment { entry, tally: Tally::default(), head: entry.head_before };
         Ok(Self { file, path, history, segment, allocated: 0 })
     }
 
@@ -217,13 +78,16 @@ impl SegmentWriter {
         self.reserve(self.segment.entry.bytes + frame_bytes, zero_ahead)?;
         let Entry { frames, bytes: end, checksum: before, .. } = self.segment.entry;
         let place = Place { number: frames, history: self.history, before };
+        let is_original = self.segment.entry.is_original();
+        let head = if is_original { group.chained(self.segment.head) } else { Head::NONE };
         let (file, path) = (&self.file, &self.path);
-        let own = group.with_frame(place, recorded_at, |frame, own| {
+        let own = group.with_frame(place, head, recorded_at, |frame, own| {
             file.write_at(frame, end).map_err(AppendError::refused(path))?;
             file.sync().map_err(AppendError::failed(path))?;
             Ok(own)
         })?;
-        self.segment.entry.grow(group.seqs(), frame_bytes, own);
+        self.segment.entry.grow(group.seqs(), group.settled_at(), frame_bytes, own);
+        self.segment.head = head;
         self.allocated = self.allocated.max(self.segment.entry.bytes);
         for (kept_until, bytes) in group.kept() {
             self.segment.tally.add(*kept_until, *bytes);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::real_server::{self, EACH_SECOND, Home, RealServer};
 
+mod audited;
 mod chance;
 mod damage;
 mod first_start;
@@ -77,6 +78,9 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
 async fn settle_the_era(home: &Home, ledger: &Ledger, chance: &mut Chance, seed: u64) {
     let mut server = home.start().await;
     if let Err(loss) = ledger.judge(&server, ledger::Scope::Everything, chance).await {
+        panic!("at the end of an era of seed {seed}: {loss}\n{}", server.log());
+    }
+    if let Err(loss) = ledger.judge_audit(&server).await {
         panic!("at the end of an era of seed {seed}: {loss}\n{}", server.log());
     }
     assert!(server.stop().success(), "{}", server.log());

@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use revokd::journal::{Group, Journal, JournalError, Options, Snapshot, Stats};
+use revokd::journal::{AuditOptions, Group, Journal, JournalError, Options, Snapshot, Stats};
 
 use crate::journal_support::{Events, Fault, SMALL, START, SimDisk, event, group, open};
 
 const SEGMENT: u64 = 64 << 10;
-const OPTIONS: Options = Options { segment_bytes: SEGMENT, zero_ahead_bytes: 4 << 10, create: true };
+const OPTIONS: Options = Options { segment_bytes: SEGMENT, zero_ahead_bytes: 4 << 10, ..Options::DEFAULT };
 
 /// Reclaims until there is nothing more to do; how many steps that took.
 fn reclaim_all(journal: &mut Journal, now: revokd::clock::NumericDate) -> usize {
@@ -17,7 +17,9 @@ fn reclaim_all(journal: &mut Journal, now: revokd::clock::NumericDate) -> usize 
 #[test]
 fn under_churn_it_stays_within_three_times_its_live_bytes_and_two_segments() {
     let disk = SimDisk::new();
-    let (mut journal, _, _) = open(&disk, OPTIONS).unwrap();
+    // The archive is beside the journal, and not what is measured here.
+    let audit = AuditOptions { keep_s: 0, bytes_max: 8 * SEGMENT };
+    let (mut journal, _, _) = open(&disk, Options { audit, ..OPTIONS }).unwrap();
     let mut bytes = Vec::new();
     event(1, START, 900).encode(&mut bytes);
     let event_bytes = bytes.len() as u64;
@@ -64,7 +66,7 @@ fn what_has_not_ended_is_kept_with_its_seq_in_order_and_byte_for_byte() {
     assert_eq!(before.len(), 3_000);
     let later = START.plus(86_400);
     let steps = reclaim_all(&mut journal, later);
-    assert!(steps > 2);
+    assert!(steps >= 2);
     before.retain(|seq, _| seq.is_multiple_of(10) || seq > &2_000);
     let after = held(journal.snapshot().unwrap());
     assert!(
@@ -112,7 +114,7 @@ fn many_restarts_do_not_leave_many_segments() {
 #[test]
 fn writes_go_on_between_the_steps_of_a_rewriting() {
     let disk = SimDisk::new();
-    let options = Options { segment_bytes: 2 << 20, zero_ahead_bytes: 64 << 10, create: true };
+    let options = Options { segment_bytes: 2 << 20, zero_ahead_bytes: 64 << 10, ..Options::DEFAULT };
     let (mut journal, _, _) = open(&disk, options).unwrap();
     let mut next = 1;
     while journal.stats(START).segments < 2 {

@@ -22,9 +22,9 @@ pub(crate) fn killed_after(groups: u64, options: Options) -> (SimDisk, Events) {
 pub(crate) fn last_frame(disk: &SimDisk) -> (String, usize, usize) {
     let [path] = &disk.segments()[..] else { panic!("one segment expected") };
     let bytes = disk.bytes(path);
-    let start = bytes.windows(4).rposition(|window| window == [0xFF, b'R', b'J', 1]).unwrap();
+    let start = bytes.windows(4).rposition(|window| window == [0xFF, b'R', b'J', 2]).unwrap();
     let events = u32::from_le_bytes(bytes[start + 4..start + 8].try_into().unwrap());
-    (path.clone(), start, start + 72 + usize::try_from(events).unwrap())
+    (path.clone(), start, start + 104 + usize::try_from(events).unwrap())
 }
 
 pub(crate) fn without_last(events: &Events, n: usize) -> Events {
@@ -32,7 +32,7 @@ pub(crate) fn without_last(events: &Events, n: usize) -> Events {
 }
 
 /// Everything in one segment.
-pub(crate) const ONE: Options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 512, create: true };
+pub(crate) const ONE: Options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 512, ..Options::DEFAULT };
 
 /// The file that opening refuses by name.
 pub(crate) fn refused(disk: &SimDisk, options: Options) -> String {
@@ -129,14 +129,14 @@ fn flips_not_refused(disk: &SimDisk, options: Options, events: &Events, window: 
 }
 
 /// Small enough to flip all of.
-pub(crate) const TINY: Options = Options { segment_bytes: 600, zero_ahead_bytes: 16, create: true };
+pub(crate) const TINY: Options = Options { segment_bytes: 700, zero_ahead_bytes: 16, ..Options::DEFAULT };
 
 #[test]
 fn a_flipped_bit_is_refused_by_name_but_in_the_torn_window_of_the_last_frame() {
     let (disk, events) = killed_after(5, TINY);
     let active = disk.segments().pop().unwrap();
     let bytes = disk.bytes(&active);
-    let start = bytes.windows(4).rposition(|window| window == [0xFF, b'R', b'J', 1]).unwrap();
+    let start = bytes.windows(4).rposition(|window| window == [0xFF, b'R', b'J', 2]).unwrap();
     assert!(disk.segments().len() > 1);
     let survived = flips_not_refused(&disk, TINY, &events, 3);
     let window: Vec<_> = (start..bytes.len()).map(|at| (active.clone(), at)).collect();
@@ -151,7 +151,7 @@ fn after_a_closing_frame_rot_in_any_event_is_refused() {
     drop(journal);
     // Without the zeros in advance, which say nothing and take long.
     let (path, start, end) = last_frame(&disk);
-    assert_eq!(end - start, 72, "the closing frame is the last one");
+    assert_eq!(end - start, 104, "the closing frame is the last one");
     disk.put(&path, &disk.bytes(&path)[..end]);
     for (file, at) in flips_not_refused(&disk, ONE, &events, 0) {
         assert!(file == path && at >= start, "{file} byte {at} rotted unnoticed");

@@ -9,7 +9,7 @@ use revokd::journal::{Disk, Journal, JournalError, LockError, Options, StoreDir,
 
 use crate::journal_support::{Events, START, group};
 
-const OPTIONS: Options = Options { segment_bytes: 8 << 10, zero_ahead_bytes: 1 << 10, create: true };
+const OPTIONS: Options = Options { segment_bytes: 8 << 10, zero_ahead_bytes: 1 << 10, ..Options::DEFAULT };
 
 fn store(root: &Path) -> Arc<dyn Disk> {
     Arc::new(StoreDir::open(root).unwrap())

@@ -55,7 +55,7 @@ fn what_only_the_page_cache_holds_after_a_failed_sync_is_durable_once_it_was_ope
 #[test]
 fn a_write_refused_before_the_sync_is_cut_back_and_resumes_by_itself() {
     let disk = SimDisk::new();
-    let options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 512, create: true };
+    let options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 512, ..Options::DEFAULT };
     let (mut journal, _, _) = open(&disk, options).unwrap();
     let mut next = 1;
     disk.plan(Fault::Full(5_000));
@@ -71,7 +71,7 @@ fn a_write_refused_before_the_sync_is_cut_back_and_resumes_by_itself() {
         "{refused:?}"
     );
     let path = disk.segments().remove(0);
-    let frames = disk.bytes(&path).windows(4).filter(|window| *window == [0xFF, b'R', b'J', 1]).count();
+    let frames = disk.bytes(&path).windows(4).filter(|window| *window == [0xFF, b'R', b'J', 2]).count();
     assert_eq!(frames as u64, (next - 1) / 4, "no trace of the refused group");
     assert_ne!(disk.bytes(&path).last(), Some(&0), "cut back to the last acknowledged byte");
 

@@ -186,7 +186,7 @@ fn killed_once_more_while_it_recovers_it_opens_and_has_lost_nothing() {
 #[test]
 fn what_a_refused_write_left_is_cut_by_the_probe_where_it_could_not_be_at_once() {
     let disk = SimDisk::new();
-    let options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 4_096, create: true };
+    let options = Options { segment_bytes: 1 << 20, zero_ahead_bytes: 4_096, ..Options::DEFAULT };
     let (mut journal, _, _) = open(&disk, options).unwrap();
     journal.append(START, &mut group(1..2, START)).unwrap();
     disk.plan(Fault::FailAll(1, 2));

@@ -32,7 +32,7 @@ fn salvage_finds_all_but_the_damaged_frame_and_says_where_it_is() {
     let before: Vec<_> = disk.paths().iter().map(|path| disk.bytes(path)).collect();
     let (salvage, found) = salvaged(&disk);
     let [Skipped { file, offset: 0, bytes, .. }] = &salvage.skipped[..] else { panic!("{salvage:?}") };
-    assert_eq!((file, *bytes > 72), (&path, true));
+    assert_eq!((file, *bytes > 104), (&path, true));
     assert_eq!(salvage.last_seq, 100);
     let lost: Vec<_> = events.keys().filter(|seq| !found.contains_key(seq)).collect();
     assert_eq!(lost.len(), 5, "{lost:?}");
@@ -82,14 +82,14 @@ fn what_another_version_wrote_is_refused_by_name_and_not_thrown_away_as_damage()
     );
 
     // A frame, and an event in a frame, in a journal that has lost its manifest.
-    for (at, what) in [(3, "version 9"), (60, "event format version 9"), (61, "event kind 9")] {
+    for (at, what) in [(3, "version 99"), (92, "event format version 99"), (93, "event kind 99")] {
         let disk = SimDisk::new();
         let (mut journal, _, _) = open(&disk, SMALL).unwrap();
         journal.append(START, &mut group(1..2, START)).unwrap();
         let path = disk.segments()[0].clone();
         let written = disk.bytes(&path);
-        let frame_bytes = 56 + u32::from_le_bytes(written[4..8].try_into().unwrap()) as usize + 16;
-        disk.put(&path, &of_version(9, at, &written[..frame_bytes]));
+        let frame_bytes = 88 + u32::from_le_bytes(written[4..8].try_into().unwrap()) as usize + 16;
+        disk.put(&path, &of_version(99, at, &written[..frame_bytes]));
         let Err(refused) = open(&disk, SMALL) else { panic!("opened") };
         assert!(refused.to_string().contains(what) && refused.to_string().contains(&path), "{refused}");
         assert!(!matches!(refused, JournalError::Damaged { .. }), "{refused}");

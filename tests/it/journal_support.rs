@@ -17,7 +17,7 @@ pub(crate) use sim::{Fault, SimDisk};
 pub(crate) const START: NumericDate = NumericDate(1_800_000_000);
 
 /// A journal small enough to rotate often.
-pub(crate) const SMALL: Options = Options { segment_bytes: 2_048, zero_ahead_bytes: 512, create: true };
+pub(crate) const SMALL: Options = Options { segment_bytes: 2_048, zero_ahead_bytes: 512, ..Options::DEFAULT };
 
 /// A revocation recorded at `at` that lives for `lifetime_s`.
 pub(crate) fn event(seq: Seq, at: NumericDate, lifetime_s: i64) -> Event<'static> {

@@ -50,7 +50,10 @@ impl Found {
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => return Err(Unavailable::Index),
+            | Change::ClockTrusted
+            | Change::Refused { .. }
+            | Change::Strangers { .. }
+            | Change::LossAccepted { .. } => return Err(Unavailable::Index),
         };
         Ok(Self { seq: event.seq, ends_at, revoked })
     }

@@ -7,8 +7,11 @@ use super::mend::newest_generation;
 use super::watch::{PATIENCE, Watch};
 use super::{OpenError, Sources};
 use crate::clock::NumericDate;
-use crate::event::{Event, Seq};
+use crate::event::{Change, Event, Origin, Seq};
 use crate::journal::{self, Salvage};
+
+/// How long before the last recorded time an event of the archive may have ended to be taken all the same, seconds.
+const ARCHIVE_MARGIN_S: i64 = 2 * 86_400;
 
 /// What was saved.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Salvaged {
     pub from_journal: u64,
     /// Further events that only the index still held.
     pub from_index: u64,
+    /// Further events that only the archive of the audit still held.
+    pub from_archive: u64,
     /// What had to be skipped in the journal.
     pub skipped: Salvage,
 }
@@ -62,12 +67,41 @@ pub fn accept_loss(sources: &Sources) -> Result<Salvaged, OpenError> {
     // Closing frames record later times than any event; without them the clock would be doubted for no reason.
     let recorded_at = events.values().map(|raw| recorded(raw)).max().unwrap_or(0);
     let recorded_at = skipped.last_recorded.map_or(recorded_at, |last| last.0.max(recorded_at));
-    journal::rebuild(
-        &sources.disk,
-        sources.journal,
-        NumericDate(recorded_at),
-        highest,
-        &mut events.into_values().map(Vec::from),
-    )?;
-    Ok(Salvaged { from_journal, from_index, skipped })
+    let recorded_at = NumericDate(recorded_at);
+    let from_archive = from_archive(sources, &skipped, recorded_at, &mut events)?;
+    let accepted = accepted(&skipped, highest, recorded_at, events.len() as u64);
+    let mut events = events.into_values().map(Vec::from).chain([accepted]);
+    journal::rebuild(&sources.disk, sources.journal, recorded_at, highest, &mut events)?;
+    Ok(Salvaged { from_journal, from_index, from_archive, skipped })
+}
+
+/// Takes from the archive what the journal has lost and must still keep; gives how many events that are.
+fn from_archive(
+    sources: &Sources,
+    skipped: &Salvage,
+    recorded_at: NumericDate,
+    events: &mut BTreeMap<Seq, Box<[u8]>>,
+) -> Result<u64, OpenError> {
+    let Some(history) = skipped.history else { return Ok(0) };
+    let before = events.len();
+    // What ended a little earlier may still be wanted by a clock that is set back, and does no harm.
+    let earliest = recorded_at.plus(-ARCHIVE_MARGIN_S);
+    journal::salvage_archive(&*sources.disk, history, earliest, &mut |raw, event| {
+        events.entry(event.seq).or_insert_with(|| raw.into());
+    })?;
+    Ok((events.len() - before) as u64)
+}
+
+/// The event that begins the life of the new history behind all that was saved.
+fn accepted(skipped: &Salvage, highest: Seq, recorded_at: NumericDate, saved: u64) -> Vec<u8> {
+    let change = Change::LossAccepted {
+        history: skipped.history.map_or([0; 16], |history| history.0),
+        last_seq: highest,
+        saved,
+        skipped: skipped.skipped.len() as u64,
+    };
+    let event = Event { seq: highest + 1, recorded_at, ends_at: recorded_at, origin: Origin::INTERNAL, change };
+    let mut bytes = Vec::new();
+    event.encode(&mut bytes);
+    bytes
 }

@@ -59,6 +59,21 @@ impl Writer {
         }
     }
 
+    /// Who reads the audit must know where records lie now; and that some went before their time is to be heard.
+    fn note_archive(&self, reclaimed: &Reclaimed) {
+        if reclaimed.segments + reclaimed.outlived + reclaimed.early > 0 {
+            self.state.note_journal(&self.journal, self.state.clock.now().earliest);
+        }
+        if reclaimed.early > 0 {
+            self.state.metrics.audit.dropped_early.increment(reclaimed.early as u64);
+            tracing::error!(
+                files = reclaimed.early,
+                from_seq = self.state.trail().from(),
+                "audit records went before their time: the archive was larger than audit.bytes_max"
+            );
+        }
+    }
+
     /// One short step of the purge under way: a segment dropped or part of one rewritten. Answers when all is done.
     pub(super) fn purge_step(&mut self) {
         let Some(mut purge) = self.purge.take() else { return };
@@ -67,6 +82,7 @@ impl Writer {
         let failed = match reclaimed {
             Ok(reclaimed) => {
                 purge.report.segments += reclaimed.segments as u64;
+                self.note_archive(&reclaimed);
                 if reclaimed.more {
                     self.purge = Some(purge);
                     return;
@@ -88,7 +104,7 @@ impl Writer {
             self.purge = Some(purge);
             return;
         }
-        self.state.note_journal(self.journal.stats(self.state.clock.now().earliest));
+        self.state.note_journal(&self.journal, self.state.clock.now().earliest);
         let metrics = &self.state.metrics.purge;
         metrics.duration.record(purge.began.elapsed());
         if failed.is_none() {

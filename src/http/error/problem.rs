@@ -32,7 +32,7 @@ impl ApiError {
             Self::Element { error, .. } | Self::Stream { error, .. } => error.field(),
             Self::Refused(Refusal::TooManyChanges { .. } | Refusal::Full { .. })
             | Self::Unauthenticated
-            | Self::Forbidden(_)
+            | Self::Forbidden(..)
             | Self::NotFound(_)
             | Self::MethodNotAllowed { .. }
             | Self::TooLarge { .. }
@@ -62,7 +62,7 @@ impl ApiError {
             Self::Unverifiable(_)
             | Self::Issuer(_)
             | Self::Unauthenticated
-            | Self::Forbidden(_)
+            | Self::Forbidden(..)
             | Self::NotFound(_)
             | Self::Moved { .. }
             | Self::MethodNotAllowed { .. }

@@ -4,8 +4,19 @@
 pub(super) const FOUNDATION: &[&str] = &["clock", "event", "revocation", "token"];
 
 /// What must work without any door. Metrics are here because the core counts.
-pub(super) const CORE_ONLY: &[&str] =
-    &["denylist", "index", "issuers", "journal", "keys", "metrics", "readiness", "shutdown", "telemetry", "verifier"];
+pub(super) const CORE_ONLY: &[&str] = &[
+    "audit",
+    "denylist",
+    "index",
+    "issuers",
+    "journal",
+    "keys",
+    "metrics",
+    "readiness",
+    "shutdown",
+    "telemetry",
+    "verifier",
+];
 
 /// What turns requests, command lines, settings and beats into calls of the core; `wire` is the doors' common
 /// form, `tls` their lock.

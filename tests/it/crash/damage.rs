@@ -100,3 +100,28 @@ async fn a_lost_restore_and_a_lost_logout_are_noticed() {
         assert_eq!(found.is_ok(), is_right, "{sub} {from} {found:?}");
     }
 }
+
+#[tokio::test]
+async fn what_the_audit_does_not_tell_is_noticed() {
+    let home = Home::new(SETTINGS);
+    let server = home.start().await;
+    let exp = now() + 3_600;
+    server.ok("/revoke", &json!({ "jti": "a", "exp": exp })).await;
+    server.ok("/force-logout", &json!({ "sub": "s" })).await;
+    let told = |done: Done| {
+        let mut ledger = Ledger::default();
+        ledger.take(vec![done]);
+        ledger
+    };
+    for (done, is_right) in [
+        (Done::from([("a".to_owned(), exp)]), true),
+        (Done::from([("a".to_owned(), exp + 1)]), false),
+        (Done::from([("b".to_owned(), exp)]), false),
+        (Done { logged_out: [("s".to_owned(), 0)].into(), ..Done::default() }, true),
+        (Done { logged_out: [("a".to_owned(), 0)].into(), ..Done::default() }, false),
+        (Done { restored: ["a".to_owned()].into(), ..Done::default() }, false),
+    ] {
+        let found = told(done).judge_audit(&server).await;
+        assert_eq!(found.is_ok(), is_right, "{found:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::json;
 
+use super::audited::Audited;
 use super::chance::Chance;
 use super::load::Done;
 use super::verdicts;
@@ -44,6 +45,8 @@ pub(super) enum Loss {
     Invented { jti: String },
     /// Acknowledged as logged out, and an earlier login reads good; or a later one reads revoked.
     LogOut { sub: String, iat: i64 },
+    /// Acknowledged, and the audit does not tell of it.
+    Untold { what: String },
 }
 
 impl fmt::Display for Loss {
@@ -53,6 +56,7 @@ impl fmt::Display for Loss {
                 write!(f, "{jti} was acknowledged with exp {exp} and reads good; {among} acknowledged in all")
             }
             Self::Invented { jti } => write!(f, "{jti} was never revoked, or taken back, and reads revoked"),
+            Self::Untold { what } => write!(f, "what was acknowledged of {what} is not in the audit"),
             Self::LogOut { sub, iat } => write!(f, "{sub} was logged out, and a login at {iat} is judged wrong"),
         }
     }
@@ -119,6 +123,19 @@ impl Ledger {
         let ids: Vec<_> = strangers.iter().map(String::as_str).collect();
         let invented = verdicts(server, &ids).await.into_iter().position(|revoked| revoked);
         invented.map_or(Ok(()), |place| Err(Loss::Invented { jti: strangers[place].clone() }))
+    }
+
+    /// Reads all of the audit: every acknowledged change is in it.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub(super) async fn judge_audit(&self, server: &RealServer) -> Result<(), Loss> {
+        let audited = Audited::of(server).await;
+        // Without leeway an entry ends with its token.
+        let revoked = |jti: &String| audited.revoked.get(jti).is_some_and(|end| *end >= self.exps[jti]);
+        Audited::tells(self.ids.iter().map(|jti| (jti.as_str(), revoked(jti))))?;
+        Audited::tells(self.restored.iter().map(|jti| (jti.as_str(), audited.restored.contains(jti))))?;
+        Audited::tells(self.logged_out.iter().map(|(sub, _)| (sub.as_str(), audited.logged_out.contains(sub))))
     }
 
     async fn judge_restored(&self, server: &RealServer, scope: Scope) -> Result<(), Loss> {

@@ -43,6 +43,8 @@ enum NameOp {
     Remove(usize, String),
     RemoveDir(String),
     Rename(usize, String, String, usize),
+    /// Into another directory; durable, as one step, once that one is synced.
+    Move(usize, String, usize, String, usize),
     RenameDir(String, String),
 }
 
@@ -63,6 +65,10 @@ impl Names {
             NameOp::Rename(dir, from, to, file) => {
                 self.files.remove(&(dir, from));
                 self.files.insert((dir, to), file);
+            }
+            NameOp::Move(from_dir, from, to_dir, to, file) => {
+                self.files.remove(&(from_dir, from));
+                self.files.insert((to_dir, to), file);
             }
             NameOp::RenameDir(from, to) => {
                 if let Some(id) = self.dirs.remove(&from) {

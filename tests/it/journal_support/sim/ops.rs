@@ -69,6 +69,10 @@ impl Disk for SimDisk {
         }
         let ((dir, from), id) = state.file(from)?;
         let id = id.ok_or(io::ErrorKind::NotFound)?;
+        let ((to_dir, to_name), _) = state.file(to)?;
+        if to_dir != dir {
+            return state.change(Some(to_dir), NameOp::Move(dir, from, to_dir, to_name, id));
+        }
         let (_, to) = to.split_once('/').unwrap();
         state.change(Some(dir), NameOp::Rename(dir, from, to.to_owned(), id))
     }
