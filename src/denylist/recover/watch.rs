@@ -1,9 +1,9 @@
-//! Work on the index that may panic or never end, for sled can do both on a damaged tree or a full disk: it is done on a
-//! thread of its own, which is left behind with its generation when it does not go on.
+//! Work on the index that may panic or never end, for sled can do both on a damaged tree or a full disk: it is done on
+//! another thread, which is left behind with its generation when it does not go on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -33,23 +33,28 @@ impl Progress {
     }
 }
 
-/// The conditions of work on the index.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The conditions of work on the index, and who does it. Clones share both.
 #[derive(Clone)]
 pub(in super::super) struct Watch {
     patience: Duration,
     /// A server runs beside it; set when that is to end.
     beside: Option<Arc<AtomicBool>>,
+    /// Gives work to the thread that did the last, while it has none. A new thread for each would strew what sled keeps
+    /// over the heaps of threads that are gone: three times the memory.
+    idle: Arc<Mutex<Option<Sender<Job>>>>,
 }
 
 impl Watch {
     /// Work that has to be done: it may stand still for `patience`.
     pub(in super::super) fn new(patience: Duration) -> Self {
-        Self { patience, beside: None }
+        Self { patience, beside: None, idle: Arc::default() }
     }
 
     /// Work that is given up once the server that runs beside it is `ending`.
     pub(in super::super) fn beside(patience: Duration, ending: Arc<AtomicBool>) -> Self {
-        Self { patience, beside: Some(ending) }
+        Self { patience, beside: Some(ending), idle: Arc::default() }
     }
 
     pub(super) fn is_beside_a_server(&self) -> bool {
@@ -72,13 +77,15 @@ impl Watch {
         let progress = Progress::default();
         let (send, done) = mpsc::channel();
         let own = progress.clone();
-        // A panic drops the sender.
-        let thread = Builder::new().name("index-work".to_owned()).spawn(move || send.send(work(&own)));
-        thread.map_err(|_| Doubt::Stuck)?;
+        // A panic drops `send`, and ends its thread.
+        let thread = self.give(Box::new(move || _ = send.send(work(&own))))?;
         let (mut before, mut since) = (0, Instant::now());
         loop {
             match done.recv_timeout(LOOK_EVERY.min(self.patience)) {
-                Ok(result) => return result,
+                Ok(result) => {
+                    *self.idle() = Some(thread);
+                    return result;
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(Doubt::Panicked),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -91,6 +98,26 @@ impl Watch {
                 return Err(Doubt::Stuck);
             }
         }
+    }
+
+    /// Gives `job` to the idle thread, or to a new one that ends once nobody can give it more.
+    fn give(&self, job: Job) -> Result<Sender<Job>, Doubt> {
+        let idle = self.idle().take();
+        let thread = match idle {
+            Some(thread) => thread,
+            None => {
+                let (thread, jobs) = mpsc::channel::<Job>();
+                let work = move || jobs.into_iter().for_each(|job| job());
+                Builder::new().name("index-work".to_owned()).spawn(work).map_err(|_| Doubt::Stuck)?;
+                thread
+            }
+        };
+        thread.send(job).map_err(|_| Doubt::Panicked)?;
+        Ok(thread)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,6 +137,21 @@ mod tests {
     fn a_panic_is_a_doubt() {
         let done: Result<(), Doubt> = Watch::new(PATIENCE).run(|_| panic!("on purpose"));
         assert!(matches!(done, Err(Doubt::Panicked)));
+    }
+
+    #[test]
+    fn one_thread_does_it_all_until_it_is_left_behind() {
+        let watch = Watch::new(SHORT);
+        let who = || watch.run(|_| Ok(std::thread::current().id())).unwrap();
+        let first = who();
+        assert_eq!(first, who());
+        let (release, stuck) = mpsc::channel::<()>();
+        assert!(watch.run(move |_| Ok(_ = stuck.recv())).is_err());
+        let second = who();
+        assert_ne!(first, second);
+        assert!(watch.run(|_| -> Result<(), Doubt> { panic!("on purpose") }).is_err());
+        assert_ne!(second, who());
+        drop(release);
     }
 
     #[test]
