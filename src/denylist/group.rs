@@ -185,9 +185,8 @@ impl<'a> Group<'a> {
             return Ok(revocation);
         }
         let raw = self.raw(key, seq)?;
-        let before = match Event::decode(&raw).map(|event| event.change) {
-            Ok(Change::Revoked(before)) => before,
-            _ => return Err(Unavailable::Index),
+        let Ok(Change::Revoked(before)) = Event::decode(&raw).map(|event| event.change) else {
+            return Err(Unavailable::Index);
         };
         Ok(Revocation {
             sub: revocation.sub.or_else(|| before.sub.map(Subject::into_owned)),

@@ -11,7 +11,7 @@ use super::super::usage::Usage;
 use super::super::watch::{Doubt, Progress, Watch};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
-use crate::index::{Digest, Index, IndexError};
+use crate::index::{Digest, Index};
 use crate::keys::Keys;
 use crate::revocation::{BucketId, Unavailable};
 use crate::token::Issuer;
