@@ -21,6 +21,7 @@ mod client;
 mod completions;
 mod config;
 mod exit;
+mod keys;
 mod list;
 mod logout;
 mod moment;
@@ -73,6 +74,7 @@ enum Command {
     List(list::ListArgs),
     Audit(audit::AuditArgs),
     Purge(purge::PurgeArgs),
+    Keys(keys::KeysCommand),
     Verify(verify::VerifyArgs),
     Config(config::ConfigCommand),
     Completions(completions::CompletionsArgs),
@@ -133,6 +135,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> anyhow::Result<Exit> {
         Command::List(args) => list::run(args, &context),
         Command::Audit(args) => audit::run(args, &context),
         Command::Purge(args) => purge::run(args, &context),
+        Command::Keys(command) => keys::run(command, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Config(command) => config::run(command, &context),
         Command::Completions(args) => completions::run(args),

@@ -4,6 +4,8 @@
 
 mod answers;
 mod audit;
+mod keys;
+mod new_key;
 mod requests;
 
 pub use answers::{
@@ -12,4 +14,6 @@ pub use answers::{
     StoredAnswer,
 };
 pub use audit::{AuditHead, AuditRecord, AuditRecords};
+pub use keys::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
+pub use new_key::{KeyFault, NewKeyError};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -124,6 +124,11 @@ impl Client {
         self.send(self.http.request(Method::DELETE, self.url(path, query)).header(IF_MATCH, seq))
     }
 
+    /// Removes what is at `path` and never changes.
+    pub(super) fn remove<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refused> {
+        self.send(self.http.request(Method::DELETE, self.url(path, &[])))
+    }
+
     /// Posts JSON.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refused> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreadable(&error))?;
@@ -139,10 +144,15 @@ impl Client {
         self.send(self.http.request(Method::POST, self.url(path, &[])).header(CONTENT_TYPE, kind).body(body))
     }
 
+    /// A space is written `%20`: what the forms of web pages write for it, a `+`, the server refuses, since it may mean either.
     fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
         let url = format!("{}{path}", self.base);
         match Url::parse_with_params(&url, query) {
-            Ok(with) if !query.is_empty() => with.into(),
+            Ok(mut with) if !query.is_empty() => {
+                let spaced = with.query().map(|query| query.replace('+', "%20"));
+                with.set_query(spaced.as_deref());
+                with.into()
+            }
             _ => url,
         }
     }

@@ -4,6 +4,7 @@
 //! answered with the error.
 
 mod answers;
+mod keys;
 mod logout;
 mod restore;
 
@@ -21,8 +22,8 @@ use super::writer::{Ask, Pending, Reply};
 use crate::clock::{Now, NumericDate};
 use crate::event::{Change, Event, Origin, Seq};
 use crate::issuers::IssuerLimits;
-use crate::revocation::{BucketId, Revocation, Unavailable, ends_at};
-use crate::token::{Issuer, Key};
+use crate::revocation::{BucketId, Reason, Revocation, Unavailable, ends_at};
+use crate::token::{Issuer, Key, Subject};
 
 /// Longest lifetime of a verified token that can still be revoked: ten years, in seconds.
 pub(super) const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
@@ -39,6 +40,8 @@ pub(super) struct Group<'a> {
     /// Cutoffs that this group makes or puts off the end of, by their keys; `None` for those that it takes back.
     cutoffs: HashMap<Key, Option<Arc<Standing>>>,
     raised: HashMap<Issuer<'static>, i64>,
+    /// API keys as this group leaves them, once it changes one: whether each could make all others.
+    keys: Option<HashMap<Arc<str>, bool>>,
     /// The shares of what this group stores.
     claims: Claims,
     answers: Answers,
@@ -65,6 +68,7 @@ impl<'a> Group<'a> {
             changed: HashMap::new(),
             cutoffs: HashMap::new(),
             raised: HashMap::new(),
+            keys: None,
             claims: Claims::default(),
             answers: Answers::default(),
             requests: 0,
@@ -163,6 +167,11 @@ impl<'a> Group<'a> {
         }
         // An entry keeps the furthest end ever recorded for its key, restored or not.
         let ends = live.map_or(ends, |latest| latest.found.ends_at.max(ends));
+        let extended = live.map(|latest| &latest.found).filter(|found| found.revoked.is_some());
+        let revocation = match extended {
+            Some(found) => self.extending(revocation, &key, found.seq)?,
+            None => revocation,
+        };
         let reason = revocation.reason.clone();
         let event = self.event(Change::Revoked(revocation), ends, origin.clone());
         let raw = encoded(&event);
@@ -173,6 +182,28 @@ impl<'a> Group<'a> {
         let found = Found { seq, ends_at: ends, revoked: Some((event.recorded_at, reason)) };
         self.note(key, found, &event, latest.map(|latest| Latest { changes, ..latest }));
         Ok(Outcome::Stored { seq, ends_at: ends })
+    }
+
+    /// `revocation` as what extends the entry whose latest event is `seq`: what it leaves out stays as it was said, so that an
+    /// entry is still listed under its subject.
+    fn extending(
+        &self,
+        revocation: Revocation<'static>,
+        key: &Key,
+        seq: Seq,
+    ) -> Result<Revocation<'static>, Unavailable> {
+        if revocation.sub.is_some() && revocation.reason.is_some() {
+            return Ok(revocation);
+        }
+        let raw = self.raw(key, seq)?;
+        let Ok(Change::Revoked(before)) = Event::decode(&raw).map(|event| event.change) else {
+            return Err(Unavailable::Index);
+        };
+        Ok(Revocation {
+            sub: revocation.sub.or_else(|| before.sub.map(Subject::into_owned)),
+            reason: revocation.reason.or_else(|| before.reason.map(Reason::into_owned)),
+            ..revocation
+        })
     }
 
     /// Lets the holders of `event` add it, or names the limit.

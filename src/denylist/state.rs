@@ -9,13 +9,14 @@ use super::bucket::Buckets;
 use super::cutoffs::{Cutoffs, Register};
 use super::filter::{FilterLoad, FrontFilter};
 use super::places::Places;
+use super::recover::fold::raise;
 use super::request::{PurgeReport, WriteError};
 use super::seen::Seen;
 use super::usage::ShareLimits;
 use super::writes::Writes;
 use crate::audit::refusals::Refusals;
 use crate::clock::{Clock, Now};
-use crate::event::{Change, Seq};
+use crate::event::{Change, Event, Seq};
 use crate::issuers::Issuers;
 use crate::journal::{self, Trail};
 use crate::keys::Keys;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub shares: ShareLimits,
     /// How often one entry may be extended or restored.
     pub changes_per_entry_max: u32,
+    /// Most API keys.
+    pub keys_max: usize,
     /// The time is recorded at least this often, seconds, so that a restart finds a short gap.
     pub heartbeat_s: i64,
 }
@@ -219,9 +222,9 @@ impl State {
     }
 
     /// Folds in what is neither entry nor cutoff: keys, lifetimes, trust in the clock.
-    pub(super) fn apply(&self, change: &Change<'_>) {
-        self.keys.apply(change);
-        match change {
+    pub(super) fn apply(&self, event: &Event<'_>) {
+        self.keys.apply(event);
+        match &event.change {
             Change::LifetimeRaised { issuer, lifetime_s } => {
                 raise(&mut self.lifetimes.write().unwrap_or_else(PoisonError::into_inner), issuer, *lifetime_s);
             }
@@ -291,10 +294,4 @@ impl State {
             refills: self.refills.load(Ordering::Relaxed),
         }
     }
-}
-
-/// Raises the longest lifetime seen of `issuer`.
-pub(super) fn raise(longest: &mut HashMap<Issuer<'static>, i64>, issuer: &Issuer<'_>, lifetime_s: i64) {
-    let known = longest.entry(issuer.clone().into_owned()).or_default();
-    *known = lifetime_s.max(*known);
 }

@@ -47,8 +47,8 @@ pub struct Writer {
     /// When a frame was last tried.
     last_frame: Instant,
     last_recorded: NumericDate,
-    /// When refused attempts were written last without anything else.
-    last_refusals: Option<Instant>,
+    /// When refused attempts were written last without anything else; the start before that.
+    last_refusals: Instant,
     purge: Option<Purge>,
     /// While the index is being rebuilt.
     since: Option<Since>,
@@ -76,7 +76,7 @@ impl Writer {
             open_frame: false,
             last_frame: Instant::now(),
             last_recorded,
-            last_refusals: None,
+            last_refusals: Instant::now(),
             purge: None,
             since: None,
         }
@@ -149,6 +149,8 @@ impl Writer {
                 Command::Revoke(ask) => group.revoke(ask),
                 Command::LogOut(ask) => group.log_out(*ask),
                 Command::Restore(ask) => group.restore(*ask),
+                Command::CreateKey(ask) => group.create_key(*ask),
+                Command::RevokeKey(ask) => group.revoke_key(*ask),
                 Command::Saw { issuer, lifetime_s } => group.saw(&issuer, lifetime_s),
                 Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
                 command => {

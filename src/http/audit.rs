@@ -6,18 +6,19 @@ pub(super) mod refused;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
-use super::Http;
 use super::error::ApiError;
 use super::extract::Query;
 use super::openapi::Guarded;
+use super::{Http, bound};
 use crate::audit::{AuditFilter, AuditPage};
 use crate::event::Seq;
+use crate::keys::Caller;
 use crate::wire::{AuditHead, AuditRecords};
 
 /// Records of a page whose size the caller leaves open.
@@ -51,7 +52,14 @@ const NDJSON: &str = "application/x-ndjson";
         Guarded,
     ),
 )]
-pub(crate) async fn audit(State(http): State<Arc<Http>>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn audit(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    // It tells of everybody.
+    bound::whole_server(&http, &caller)?;
     let mut query = Query::parse(uri.query(), &["sub", "actor", "iss", "after", "limit"], &[])?;
     let mut text = |name| query.text(name).map(std::borrow::Cow::into_owned);
     let filter = AuditFilter { sub: text("sub"), actor: text("actor"), iss: text("iss") };

@@ -64,12 +64,7 @@ pub fn verify(
 }
 
 /// Reads an archived segment, which must be as the manifest lists it.
-fn whole(
-    reader: &mut FrameReader,
-    listed: &Entry,
-    after: Seq,
-    visit: Visit<'_>,
-) -> Result<Segment, JournalError> {
+fn whole(reader: &mut FrameReader, listed: &Entry, after: Seq, visit: Visit<'_>) -> Result<Segment, JournalError> {
     let (mut segment, link) = walk(reader, listed, after, visit, &mut |_, _, _| Ok(()))?;
     segment.entry.sealed = true;
     match link {

@@ -16,6 +16,7 @@ mod audited;
 mod chance;
 mod damage;
 mod first_start;
+mod keys;
 mod ledger;
 mod load;
 

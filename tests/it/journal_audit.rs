@@ -81,7 +81,7 @@ fn a_file_of_the_archive_that_is_missing_or_cut_is_found_and_keeps_nobody_from_s
             }
             verified(&disk).unwrap_err();
             let (journal, recovery, _) = open(&disk, OPTIONS).unwrap();
-            assert_eq!(recovery.audit_lost, [path.clone()]);
+            assert_eq!(recovery.audit_lost, std::slice::from_ref(&path));
             assert!(journal.trail().above(0, &mut |_, _, _| ControlFlow::Continue(())).is_err(), "never passed over");
         }
     }
@@ -198,12 +198,10 @@ fn live(disk: &SimDisk, acknowledged: &mut Events) {
         }
         acknowledged.append(&mut events);
         next += 5;
-        while round % 3 == 2 {
-            match journal.reclaim(at) {
-                Ok(reclaimed) if reclaimed.more => {}
-                Ok(_) => break,
-                Err(_) => return,
-            }
+        let mut more = round % 3 == 2;
+        while more {
+            let Ok(reclaimed) = journal.reclaim(at) else { return };
+            more = reclaimed.more;
         }
     }
     let _ = journal.close(START.plus(12 * 600));

@@ -74,10 +74,10 @@ fn of_version(version: u8, at: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn what_another_version_wrote_is_refused_by_name_and_not_thrown_away_as_damage() {
     let (disk, ..) = damaged();
-    disk.put("journal/MANIFEST", &of_version(9, 6, &disk.bytes("journal/MANIFEST")));
+    disk.put("journal/MANIFEST", &of_version(99, 6, &disk.bytes("journal/MANIFEST")));
     let refused = salvage(&*disk.arc(), &mut |_, _| {}).unwrap_err();
     assert!(
-        matches!(&refused, JournalError::Version { file, found: 9, .. } if file == "journal/MANIFEST"),
+        matches!(&refused, JournalError::Version { file, found: 99, .. } if file == "journal/MANIFEST"),
         "{refused}"
     );
 

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use super::super::bucket::{Bucket, Buckets, List};
 use super::super::cutoffs::Register;
 use super::super::generation::Generation;
-use super::super::state::raise;
 use super::super::usage::Usage;
-use super::watch::{Progress, Watch};
+use super::super::watch::{Doubt, Progress, Watch};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
-use crate::index::{Digest, Index, IndexError};
+use crate::index::{Digest, Index};
 use crate::keys::Keys;
 use crate::revocation::{BucketId, Unavailable};
 use crate::token::Issuer;
@@ -25,23 +24,6 @@ pub(super) struct Expected {
     pub(super) digest: Digest,
     /// Records among that.
     pub(super) records: u64,
-}
-
-/// Why the index is doubted.
-#[derive(Debug, thiserror::Error)]
-pub(in super::super) enum Doubt {
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    #[error("the bucket that ends at {0} differs")]
-    Unequal(NumericDate),
-    #[error("the index's store panicked")]
-    Panicked,
-    #[error("the index's store does not go on")]
-    Stuck,
-    #[error("the server is stopping")]
-    Ending,
-    #[error(transparent)]
-    Memory(#[from] Unavailable),
 }
 
 /// The fold under way.
@@ -90,7 +72,7 @@ impl Fold {
 
     /// Takes one event in. A doubt about the index is kept for later: the fold of what is no entry goes on.
     pub(super) fn take(&mut self, raw: &[u8], event: &Event<'_>) {
-        self.keys.apply(&event.change);
+        self.keys.apply(event);
         if let Change::LifetimeRaised { issuer, lifetime_s } = &event.change {
             raise(&mut self.lifetimes, issuer, *lifetime_s);
         }
@@ -117,6 +99,7 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
+        self.keys.forget_ended(earliest);
         let _changed = self.cutoffs.forget_ended(earliest);
         let Ok(buckets) = &self.index else { return };
         for bucket in buckets.withdraw_ended(earliest) {
@@ -196,4 +179,10 @@ fn begin(index: Index, progress: &Progress) -> Result<(Index, HashMap<BucketId, 
         progress.step();
     }
     Ok((index, expected))
+}
+
+/// Raises the longest lifetime seen of `issuer`.
+pub(in super::super) fn raise(longest: &mut HashMap<Issuer<'static>, i64>, issuer: &Issuer<'_>, lifetime_s: i64) {
+    let known = longest.entry(issuer.clone().into_owned()).or_default();
+    *known = lifetime_s.max(*known);
 }

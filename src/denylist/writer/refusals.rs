@@ -21,7 +21,7 @@ impl Writer {
     /// Writes what waits, in the place of a closing frame or, seldom, in a frame of its own; gives whether it has. At the
     /// `end` the counts of the minute that is not over go too.
     pub(super) fn write_refusals(&mut self, end: bool) -> bool {
-        let is_soon = self.last_refusals.is_some_and(|last| last.elapsed() < FRAME_EVERY);
+        let is_soon = self.last_refusals.elapsed() < FRAME_EVERY;
         if is_soon && !end || self.state.writes.check().is_err() {
             return false;
         }
@@ -29,7 +29,7 @@ impl Writer {
         if waiting.is_empty() {
             return false;
         }
-        self.last_refusals = Some(Instant::now());
+        self.last_refusals = Instant::now();
         let state = self.state.clone();
         let mut group = Group::new(&state, &self.usage, state.last_seq());
         for (origin, change) in waiting {

@@ -105,7 +105,13 @@ fn what(change: &Change<'_>) -> &'static str {
 fn with_target(said: AuditRecord, issuer: &Issuer<'_>, target: &Target<'_>) -> AuditRecord {
     let value = if let Target::All = target { issuer.as_str() } else { target.value() };
     let sub = if let Target::Sub(sub) = target { Some(sub.as_str().to_owned()) } else { None };
-    AuditRecord { iss: iss(issuer), kind: Some(target.selector().as_str().to_owned()), value: Some(value.to_owned()), sub, ..said }
+    AuditRecord {
+        iss: iss(issuer),
+        kind: Some(target.selector().as_str().to_owned()),
+        value: Some(value.to_owned()),
+        sub,
+        ..said
+    }
 }
 
 fn iss(issuer: &Issuer<'_>) -> Option<String> {
@@ -118,7 +124,5 @@ fn reason(reason: Option<&Reason<'_>>) -> Option<String> {
 
 /// The names of a key's scopes.
 fn scopes(bits: u8) -> String {
-    let held = Scopes::from_bits(bits);
-    let names: Vec<_> = Scope::ALL.into_iter().filter(|scope| held.contains(*scope)).map(Scope::as_str).collect();
-    names.join(" ")
+    Scopes::from_bits(bits).iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -9,23 +9,21 @@ use super::super::error::ApiError;
 use super::super::trace::Trace;
 use crate::event::{Origin, Source};
 
-/// Takes note of an answer that refused: 401 to somebody without a valid key, 403 and 429 to a known caller. Any other costs
-/// one comparison.
+/// Takes note of an answer that refused: 401, or 429 for too many of these, to somebody without a valid key; 403 to a known
+/// caller. Any other costs one comparison or two.
 pub(in super::super) fn note(http: &Http, trace: &Trace, seen: Option<&Seen>, response: &Response) {
-    let status = response.status();
-    let refuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
-    if !refuses.contains(&status) {
-        return;
-    }
+    let (status, error) = (response.status(), response.extensions().get());
     let Some(seen) = seen else { return };
-    let actor = match response.extensions().get() {
+    let actor = match (status, error) {
+        (StatusCode::UNAUTHORIZED, _) => return http.denylist.note_stranger(trace.from()),
+        (StatusCode::TOO_MANY_REQUESTS, Some(ApiError::TooMany(limit))) if limit.is_of_strangers() => {
+            return http.denylist.note_stranger(trace.from());
+        }
         // Turned away before it became the caller of anything.
-        Some(ApiError::Forbidden(_, id)) => id,
-        _ => &seen.caller,
+        (StatusCode::FORBIDDEN, Some(ApiError::Forbidden(_, id))) => id,
+        (StatusCode::FORBIDDEN, _) => &seen.caller,
+        _ => return,
     };
-    if actor.is_empty() {
-        return http.denylist.note_stranger(trace.from());
-    }
     let origin = Origin {
         actor: actor.as_ref().to_owned().into(),
         source: Source::Api,

@@ -48,7 +48,7 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["src/clock.rs", "src/http/listener.rs", "src/metrics/process.rs"]),
     ("rustls", &["src/tls.rs", "src/tls/"]),
     ("sled", &["src/index.rs", "src/index/"]),
-    ("subtle", &["src/keys.rs"]),
+    ("subtle", &["src/keys/roster.rs"]),
     ("tokio_cron_scheduler", &["src/jobs.rs", "src/jobs/"]),
     ("tokio_rustls", &["src/tls.rs", "src/tls/"]),
     ("toml", &["src/config.rs", "src/config/"]),
@@ -82,12 +82,14 @@ pub(super) const SYNCERS: &[&str] = &["src/journal.rs", "src/journal/"];
 pub(super) const SPAWNERS: &[(&str, &str)] = &[
     ("spawn", "src/app.rs"),
     ("spawn_blocking", "src/app.rs"),
+    // The three threads of the core.
+    ("spawn", "src/app/threads.rs"),
     // Files are read on a thread that may hang with their file system.
     ("spawn_blocking", "src/app/renewal.rs"),
     // The watchdog of an index that hangs.
     ("spawn", "src/app/parts.rs"),
     // The watchdog of its proof, which needs a thread that can be left behind.
-    ("spawn", "src/denylist/recover/watch.rs"),
+    ("spawn", "src/denylist/watch.rs"),
     ("spawn", "src/http/listener.rs"),
     ("spawn", "src/http/listener/server.rs"),
     // Logging begins before there is an app: the thread that writes lines, so that whoever logs never waits.
