@@ -22,7 +22,7 @@ use crate::support::table::{Table, percent, whole};
 const CALLERS: u64 = 64;
 
 /// Bytes of a frame beside its events.
-const FRAME_BYTES: u64 = 72;
+const FRAME_BYTES: u64 = 104;
 
 /// How far the bare loop's file is filled with zeros in advance, as the journal is.
 const ZEROED_BYTES: u64 = 64 << 20;
