@@ -11,6 +11,7 @@ mod cli_support;
 mod cli_target;
 mod cli_tls;
 mod cli_verbs;
+mod clients;
 mod config;
 mod config_shipped;
 mod config_support;
