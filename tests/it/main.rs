@@ -18,6 +18,7 @@ mod config_support;
 mod config_tls;
 mod crash;
 mod filter_protocol;
+mod hostile;
 mod http_auth;
 mod http_bodies;
 mod http_certificates;
