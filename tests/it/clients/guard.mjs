@@ -1,13 +1,13 @@
 // An API behind express-jwt that asks revokd about every token: the whole of what such an API needs.
 //
-// Environment: REVOKD_URL, REVOKD_API_KEY (scope `check` is enough), ISSUER, AUDIENCE, KEY_FILE (the issuer's key, PEM).
-// Prints its URL.
+// Environment: REVOKD_URL, REVOKD_API_KEY (scope `check` is enough), REVOKD_TIMEOUT_MS, and of the tokens ISSUER, AUDIENCE,
+// KEY_FILE (the issuer's public key, PEM). Prints its URL.
 
 import { readFileSync } from "node:fs";
 import express from "express";
 import { expressjwt, UnauthorizedError } from "express-jwt";
 
-const { REVOKD_URL, REVOKD_API_KEY, ISSUER, AUDIENCE, KEY_FILE } = process.env;
+const { REVOKD_URL, REVOKD_API_KEY, REVOKD_TIMEOUT_MS, ISSUER, AUDIENCE, KEY_FILE } = process.env;
 
 // The third answer: nobody knows. It must never read as "not revoked".
 class Unavailable extends Error {}
@@ -23,7 +23,7 @@ async function isRevoked(_request, { payload }) {
       method: "POST",
       headers: { "content-type": "application/json", "x-api-key": REVOKD_API_KEY },
       body: JSON.stringify(asked),
-      signal: AbortSignal.timeout(1_000),
+      signal: AbortSignal.timeout(Number(REVOKD_TIMEOUT_MS)),
     });
     if (response.status !== 200) throw new Error(`revokd answered ${response.status}`);
     verdict = await response.json();

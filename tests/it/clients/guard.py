@@ -1,7 +1,7 @@
 """An API behind Flask-JWT-Extended that asks revokd about every token: the whole of what such an API needs.
 
-Environment: REVOKD_URL, REVOKD_API_KEY (scope `check` is enough), ISSUER, AUDIENCE, KEY_FILE (the issuer's key, PEM).
-Prints its URL.
+Environment: REVOKD_URL, REVOKD_API_KEY (scope `check` is enough), REVOKD_TIMEOUT_MS, and of the tokens ISSUER, AUDIENCE,
+KEY_FILE (the issuer's public key, PEM). Prints its URL.
 """
 
 import logging
@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 CHECK_URL = os.environ["REVOKD_URL"] + "/check"
 HEADERS = {"X-Api-Key": os.environ["REVOKD_API_KEY"]}
+TIMEOUT_S = int(os.environ["REVOKD_TIMEOUT_MS"]) / 1_000
 
 app = Flask(__name__)
 app.config["JWT_ALGORITHM"] = "ES256"
@@ -38,7 +39,7 @@ def is_revoked(_header, claims):
     if "iat" in claims:
         asked["iat"] = int(claims["iat"])
     try:
-        answer = requests.post(CHECK_URL, json=asked, headers=HEADERS, timeout=1)
+        answer = requests.post(CHECK_URL, json=asked, headers=HEADERS, timeout=TIMEOUT_S)
         if answer.status_code != 200:
             raise Unavailable
         return answer.json()["revoked"] is not False

@@ -12,6 +12,12 @@ use crate::real_server::{Home, RealServer, answer, now};
 const ISS: &str = "https://issuer.example/";
 const AUDIENCE: &str = "api";
 
+/// Longer than an answer takes on a busy machine.
+const LONG: &str = "30000";
+
+/// What a test waits for in vain.
+const SHORT: &str = "1000";
+
 /// How an API is started that asks revokd.
 type Start = fn(&[(&str, &str)]) -> Program;
 
@@ -38,12 +44,12 @@ struct Guard {
 }
 
 impl Guarded {
-    async fn start(start: Start) -> Self {
+    async fn start(start: Start, timeout_ms: &'static str) -> Self {
         let mint = Mint::new();
         let toml = mint.issuers_toml(ISS).replacen("jwks_file", "clock_skew_s = 0\njwks_file", 1);
         let home = Home::with_config(&toml, &[]);
         let server = home.start().await;
-        let guard = guard(start, &mint, &server, &server.key);
+        let guard = guard(start, &mint, &server, &server.key, timeout_ms);
         Self { mint, home, server, start, guard }
     }
 
@@ -71,11 +77,12 @@ impl Guarded {
     }
 }
 
-fn guard(start: Start, mint: &Mint, server: &RealServer, key: &str) -> Guard {
+fn guard(start: Start, mint: &Mint, server: &RealServer, key: &str, timeout_ms: &str) -> Guard {
     let key_file = mint.dir().join("p256.pem");
     let program = start(&[
         ("REVOKD_URL", &server.url),
         ("REVOKD_API_KEY", key),
+        ("REVOKD_TIMEOUT_MS", timeout_ms),
         ("ISSUER", ISS),
         ("AUDIENCE", AUDIENCE),
         ("KEY_FILE", key_file.to_str().unwrap()),
@@ -95,7 +102,7 @@ async fn flask_jwt_extended_refuses_a_revoked_token_at_once_and_no_other() {
 }
 
 async fn refuses_the_revoked_at_once(start: Start) {
-    let mut guarded = Guarded::start(start).await;
+    let mut guarded = Guarded::start(start, LONG).await;
     let (token, other) = (guarded.token("tökén"), guarded.token("other"));
     for token in [&token, &other] {
         assert_eq!(guarded.get(token).await, (200, json!({ "hello": "älice" })));
@@ -123,10 +130,10 @@ async fn flask_jwt_extended_lets_nobody_through_while_revokd_cannot_be_asked() {
 }
 
 async fn is_closed_in_doubt(start: Start) {
-    let mut guarded = Guarded::start(start).await;
+    let mut guarded = Guarded::start(start, SHORT).await;
     let (good, revoked) = (guarded.token("good"), guarded.token("revoked"));
     guarded.server.ok("/revoke", &json!({ "token": revoked })).await;
-    assert_eq!((guarded.get(&good).await.0, guarded.get(&revoked).await.0), (200, 401));
+    passes_and_refuses(&guarded, &good, &revoked).await;
     let unavailable = (503, json!({ "error": "unavailable" }));
 
     guarded.signal(Signal::STOP);
@@ -134,11 +141,10 @@ async fn is_closed_in_doubt(start: Start) {
         assert_eq!(guarded.get(token).await, unavailable, "revokd hangs");
     }
     guarded.signal(Signal::CONT);
-    until("the good token passes again", async || guarded.get(&good).await.0 == 200).await;
-    assert_eq!(guarded.get(&revoked).await.0, 401);
+    passes_and_refuses(&guarded, &good, &revoked).await;
 
     let stranger = format!("revokd_0123456789ab_{}", "A".repeat(43));
-    let misconfigured = guard(guarded.start, &guarded.mint, &guarded.server, &stranger);
+    let misconfigured = guard(guarded.start, &guarded.mint, &guarded.server, &stranger, LONG);
     for token in [&good, &revoked] {
         assert_eq!(guarded.get_from(&misconfigured, token).await, unavailable, "revokd does not know the API");
     }
@@ -150,6 +156,18 @@ async fn is_closed_in_doubt(start: Start) {
 
     // What was revoked is still known to the next one.
     guarded.server = guarded.home.start().await;
-    guarded.guard = guard(guarded.start, &guarded.mint, &guarded.server, &guarded.server.key);
-    assert_eq!((guarded.get(&good).await.0, guarded.get(&revoked).await.0), (200, 401));
+    guarded.guard = guard(guarded.start, &guarded.mint, &guarded.server, &guarded.server.key, SHORT);
+    passes_and_refuses(&guarded, &good, &revoked).await;
+}
+
+/// As soon as revokd answers in time, which on a busy machine it may not at once.
+async fn passes_and_refuses(guarded: &Guarded, good: &str, revoked: &str) {
+    for (token, expected) in [(good, 200), (revoked, 401)] {
+        until("a verdict", async || {
+            let (status, said) = guarded.get(token).await;
+            assert!([expected, 503].contains(&status), "{status} {said}");
+            status == expected
+        })
+        .await;
+    }
 }

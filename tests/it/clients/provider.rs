@@ -90,3 +90,17 @@ async fn what_the_provider_revokes_reaches_revokd_by_its_events() {
     assert_eq!(world.check(&alice).await["reason"], "grant revoked");
     assert!(!world.is_revoked(&other).await, "another grant");
 }
+
+#[tokio::test]
+async fn a_logout_at_the_provider_reaches_revokd_by_its_events() {
+    let mut world = World::start().await;
+    let (bob, other) = (world.login("bob", false), world.login("alice", false));
+    assert_eq!(world.shop("logout", json!({ "sub": "bob" })), json!({}));
+    until("the token is listed", async || {
+        let (_, listed) = world.server.get("/revocations?kind=jti&sub=bob").await;
+        listed["revocations"][0]["reason"] == "grant revoked"
+    })
+    .await;
+    assert!(world.is_revoked(&bob).await);
+    assert!(!world.is_revoked(&other).await, "another session");
+}
