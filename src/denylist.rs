@@ -22,6 +22,7 @@ mod seen;
 mod state;
 pub mod sync;
 mod usage;
+mod watch;
 mod writer;
 mod writes;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::store::{DAY_S, Shape, Store, new_directory};
 use crate::support::ids::Ids;
@@ -14,7 +14,7 @@ use crate::support::print_heading;
 use crate::support::process::{Process, disk_bytes};
 use crate::support::table::{Table, mib, whole};
 
-/// sled hands everything to the operating system every five seconds; after this long its files stand still.
+/// sled hands everything to the operating system every five seconds: what has not changed for longer stands still.
 const FILES_STAND_STILL: Duration = Duration::from_secs(7);
 
 const NAME: &str = "memory";
@@ -51,8 +51,7 @@ pub(crate) fn load_and_report(entries: u64, settle_s: u64) {
     let (ids, nine_tenths) = (Ids::new(1), entries / 10 * 9);
     store.load(ids, 0, nine_tenths, lifetime_s);
     let mut took = begun.elapsed();
-    sleep(FILES_STAND_STILL);
-    copy(&directory.join("index"), &directory.join("older-index"));
+    copy_when_still(&directory.join("index"), &directory.join("older-index"));
     let begun = Instant::now();
     store.load(ids, nine_tenths, entries, lifetime_s);
     took += begun.elapsed();
@@ -135,6 +134,38 @@ fn put_back_older_index(directory: &Path) {
 
 fn remove(path: &Path) {
     fs::remove_dir_all(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// Copies what nobody writes to meanwhile: of files that change, a copy is neither what was nor what is.
+fn copy_when_still(from: &Path, to: &Path) {
+    loop {
+        let before = changes(from);
+        sleep(FILES_STAND_STILL);
+        if changes(from) == before {
+            copy(from, to);
+            if changes(from) == before {
+                return;
+            }
+            remove(to);
+        }
+    }
+}
+
+/// Every file, its length and when it was written last.
+fn changes(path: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+    let failed = |error: std::io::Error| -> ! { panic!("{}: {error}", path.display()) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).unwrap_or_else(|error| failed(error)) {
+        let entry = entry.unwrap_or_else(|error| failed(error));
+        let metadata = entry.metadata().unwrap_or_else(|error| failed(error));
+        if metadata.is_dir() {
+            found.extend(changes(&entry.path()));
+        } else {
+            found.push((entry.path(), metadata.len(), metadata.modified().unwrap_or_else(|error| failed(error))));
+        }
+    }
+    found.sort();
+    found
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -114,10 +114,15 @@ impl Client {
         self.send(self.http.request(Method::POST, self.url(path, &[])).header(CONTENT_TYPE, kind).body(body))
     }
 
+    /// A space is written `%20`: what the forms of web pages write for it, a `+`, the server refuses, since it may mean either.
     fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
         let url = format!("{}{path}", self.base);
         match Url::parse_with_params(&url, query) {
-            Ok(with) if !query.is_empty() => with.into(),
+            Ok(mut with) if !query.is_empty() => {
+                let spaced = with.query().map(|query| query.replace('+', "%20"));
+                with.set_query(spaced.as_deref());
+                with.into()
+            }
             _ => url,
         }
     }

@@ -4,15 +4,12 @@
 //! a thread that was left behind, can say anything about the new one.
 
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::recover::watch;
-use super::state::State;
+use super::watch;
 use crate::index::Index;
-use crate::revocation::Unavailable;
 
 /// A generation of the index, shared by its buckets and whoever reads them.
 pub(super) struct Generation {
@@ -69,22 +66,5 @@ impl Drop for Generation {
                 }
             });
         }
-    }
-}
-
-impl State {
-    /// Does a read of overlay and index. An index that holds what cannot be read, or whose store panics, has failed.
-    pub(super) fn reading<T>(&self, read: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
-        // Taken hold of before the buckets are, so that a new generation never answers for what an old one holds.
-        let generation = self.buckets.generation();
-        let done = catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Unavailable::Index));
-        if matches!(done, Err(Unavailable::Index)) {
-            generation.fail(&Unavailable::Index);
-        }
-        done
-    }
-
-    pub(super) fn index_failed(&self) -> bool {
-        self.buckets.generation().is_failed()
     }
 }

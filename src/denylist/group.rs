@@ -21,8 +21,8 @@ use super::writer::{Ask, Pending, Reply};
 use crate::clock::{Now, NumericDate};
 use crate::event::{Change, Event, Origin, Seq};
 use crate::issuers::IssuerLimits;
-use crate::revocation::{BucketId, Revocation, Unavailable, ends_at};
-use crate::token::{Issuer, Key};
+use crate::revocation::{BucketId, Reason, Revocation, Unavailable, ends_at};
+use crate::token::{Issuer, Key, Subject};
 
 /// Longest lifetime of a verified token that can still be revoked: ten years, in seconds.
 pub(super) const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
@@ -152,6 +152,11 @@ impl<'a> Group<'a> {
         }
         // An entry keeps the furthest end ever recorded for its key, restored or not.
         let ends = live.map_or(ends, |latest| latest.found.ends_at.max(ends));
+        let extended = live.map(|latest| &latest.found).filter(|found| found.revoked.is_some());
+        let revocation = match extended {
+            Some(found) => self.extending(revocation, &key, found.seq)?,
+            None => revocation,
+        };
         let reason = revocation.reason.clone();
         let event = self.event(Change::Revoked(revocation), ends, origin.clone());
         let raw = encoded(&event);
@@ -162,6 +167,29 @@ impl<'a> Group<'a> {
         let found = Found { seq, ends_at: ends, revoked: Some((event.recorded_at, reason)) };
         self.note(key, found, &event, latest.map(|latest| Latest { changes, ..latest }));
         Ok(Outcome::Stored { seq, ends_at: ends })
+    }
+
+    /// `revocation` as what extends the entry whose latest event is `seq`: what it leaves out stays as it was said, so that an
+    /// entry is still listed under its subject.
+    fn extending(
+        &self,
+        revocation: Revocation<'static>,
+        key: &Key,
+        seq: Seq,
+    ) -> Result<Revocation<'static>, Unavailable> {
+        if revocation.sub.is_some() && revocation.reason.is_some() {
+            return Ok(revocation);
+        }
+        let raw = self.raw(key, seq)?;
+        let before = match Event::decode(&raw).map(|event| event.change) {
+            Ok(Change::Revoked(before)) => before,
+            _ => return Err(Unavailable::Index),
+        };
+        Ok(Revocation {
+            sub: revocation.sub.or_else(|| before.sub.map(Subject::into_owned)),
+            reason: revocation.reason.or_else(|| before.reason.map(Reason::into_owned)),
+            ..revocation
+        })
     }
 
     /// Lets the holders of `event` add it, or names the limit.

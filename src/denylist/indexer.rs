@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use super::bucket::Bucket;
 use super::generation::Generation;
 use super::rebuild::Rebuilder;
-use super::recover::fold::{Doubt, drain, drop_trees};
-use super::recover::watch::{Progress, Watch};
+use super::recover::fold::{drain, drop_trees};
 use super::request::WriteError;
 use super::state::State;
+use super::watch::{Doubt, Progress, Watch};
 use crate::revocation::Unavailable;
 
 /// Entries gather until none has come for this long: sled is quicker with many keys in order, and listing entries

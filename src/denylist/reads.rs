@@ -1,10 +1,12 @@
 //! Reads of the index, off the async threads: a bounded number at a time, each with a deadline.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::state::State;
 use crate::metrics::Metrics;
 use crate::revocation::Unavailable;
 
@@ -63,6 +65,23 @@ impl Reads {
             self.metrics.store.errors.read.increment(1);
         }
         result
+    }
+}
+
+impl State {
+    /// Does a read of overlay and index. An index that holds what cannot be read, or whose store panics, has failed.
+    pub(super) fn reading<T>(&self, read: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
+        // Taken hold of before the buckets are, so that a new generation never answers for what an old one holds.
+        let generation = self.buckets.generation();
+        let done = catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Unavailable::Index));
+        if matches!(done, Err(Unavailable::Index)) {
+            generation.fail(&Unavailable::Index);
+        }
+        done
+    }
+
+    pub(super) fn index_failed(&self) -> bool {
+        self.buckets.generation().is_failed()
     }
 }
 

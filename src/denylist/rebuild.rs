@@ -28,9 +28,9 @@ use tokio::sync::oneshot;
 
 use super::recover::fold::drop_trees;
 use super::recover::mend::{self, BuildError};
-use super::recover::watch::Watch;
 use super::recover::{OpenIndex, Sources};
 use super::state::State;
+use super::watch::Watch;
 use super::writer::{Adopted, Command};
 use crate::journal::JournalError;
 use crate::revocation::Unavailable;

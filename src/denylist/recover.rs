@@ -9,22 +9,21 @@ pub(super) mod fold;
 mod loss;
 pub(super) mod mend;
 mod verify;
-pub(super) mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use self::fold::{Doubt, Fold};
+use self::fold::Fold;
 use self::mend::{BuildError, Folded};
-use self::watch::Watch;
 use super::Denylist;
 use super::filter::FilterError;
 use super::indexer::Indexer;
 use super::rebuild::Rebuilder;
 use super::refill::Refiller;
 use super::state::{Parts, Settings, State};
+use super::watch::{Doubt, Watch};
 use super::writer::Writer;
 use crate::clock::{Clock, NumericDate};
 use crate::index::{Index, IndexError};

@@ -199,13 +199,14 @@ fn restore_takes_back_what_it_has_looked_at() {
         }
         _ => Answer::json(412, &json!({ "type": "", "title": "", "status": 412, "detail": "it has moved" })),
     });
-    let ran = case.run(&["restore", "-x", "--reason", "a b&c"]);
+    let ran = case.run(&["restore", "-x", "--reason", "a b&c+d%"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.starts_with("restored (seq 15); still in force for the same tokens, 1:\nID"), "{}", ran.stdout);
     assert!(ran.stdout.contains("alice"));
     let [shown, deleted] = &case.server.requests()[..] else { panic!("two requests") };
     assert_eq!((shown.method.as_str(), shown.uri.as_str()), ("GET", "/revocations/-x"));
-    assert_eq!((deleted.method.as_str(), deleted.query("reason").as_deref()), ("DELETE", Some("a b&c")));
+    assert_eq!((deleted.method.as_str(), deleted.query("reason").as_deref()), ("DELETE", Some("a b&c+d%")));
+    assert_eq!(deleted.uri, "/revocations/-x?reason=a%20b%26c%2Bd%25", "a bare `+` would be refused");
     let ran = case.run(&["restore", "--seq", "11", "--reason", "r", "--", "-x"]);
     assert!(ran.code == 6 && ran.stderr.contains("it has moved"), "{ran:?}");
     assert_eq!(case.server.requests().len(), 3, "with --seq nothing is looked up");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::support::settings;
 use super::test_app::{Answer, LEEWAY_S, START, TestApp};
 
-async fn restore(app: &TestApp, id: &str, query: &str, if_match: &str) -> Answer {
+pub(super) async fn restore(app: &TestApp, id: &str, query: &str, if_match: &str) -> Answer {
     let request = Request::delete(format!("/revocations/{id}{query}")).header("x-api-key", &app.key);
     app.send(request.header("if-match", if_match).body(Body::empty()).unwrap()).await
 }

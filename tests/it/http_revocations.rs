@@ -3,6 +3,7 @@
 use revokd::http::HttpSettings;
 use serde_json::{Value, json};
 
+use super::http_restore::restore;
 use super::test_app::{LEEWAY_S, START, TestApp};
 
 async fn revoke(app: &TestApp, body: &Value) {
@@ -45,6 +46,30 @@ async fn an_id_is_url_safe_and_stays_when_its_entry_is_extended() {
     revoke(&app, &json!({"jti": "0", "exp": START.0 + 90})).await;
     let entry = app.get(&format!("/revocations/{id}")).await.ok();
     assert_eq!((&entry["value"], &entry["expires_at"]), (&json!("0"), &json!(START.0 + 90 + LEEWAY_S)));
+}
+
+#[tokio::test]
+async fn an_extension_keeps_what_it_does_not_say() {
+    let app = TestApp::new();
+    let revoke_until = async |exp: i64, more: Value| {
+        let mut body = json!({"jti": "a", "exp": START.0 + exp});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        revoke(&app, &body).await;
+        let listed = app.get("/revocations").await.ok();
+        assert_eq!(listed["revocations"].as_array().unwrap().len(), 1);
+        let entry = &listed["revocations"][0];
+        [entry["sub"].clone(), entry["reason"].clone()]
+    };
+    assert_eq!(revoke_until(9, json!({"sub": "s", "reason": "r"})).await, [json!("s"), json!("r")]);
+    assert_eq!(revoke_until(90_000, json!({})).await, [json!("s"), json!("r")]);
+    assert_eq!(app.get("/revocations?sub=s").await.ok()["revocations"].as_array().unwrap().len(), 1);
+    assert_eq!(revoke_until(900_000, json!({"reason": "q"})).await, [json!("s"), json!("q")]);
+    assert_eq!(revoke_until(1_900_000, json!({"sub": "t"})).await, [json!("t"), json!("q")]);
+    assert_eq!(app.get("/revocations?sub=s").await.ok(), json!({"revocations": []}));
+    // What was taken back says nothing any more.
+    let entry = app.get("/revocations").await.ok()["revocations"][0].clone();
+    restore(&app, entry["id"].as_str().unwrap(), "?reason=x", &entry["seq"].to_string()).await.ok();
+    assert_eq!(revoke_until(1_900_000, json!({})).await, [Value::Null, Value::Null]);
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ impl Group<'_> {
     }
 
     /// The bytes of the event `seq`, which is the latest of `key`.
-    fn raw(&self, key: &Key, seq: Seq) -> Result<Arc<[u8]>, Unavailable> {
+    pub(super) fn raw(&self, key: &Key, seq: Seq) -> Result<Arc<[u8]>, Unavailable> {
         if let Some(pending) = self.events.iter().find(|pending| pending.seq == seq) {
             return Ok(pending.raw.clone());
         }

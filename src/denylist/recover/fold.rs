@@ -8,7 +8,7 @@ use super::super::cutoffs::Register;
 use super::super::generation::Generation;
 use super::super::state::raise;
 use super::super::usage::Usage;
-use super::watch::{Progress, Watch};
+use super::super::watch::{Doubt, Progress, Watch};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
 use crate::index::{Digest, Index, IndexError};
@@ -25,23 +25,6 @@ pub(super) struct Expected {
     pub(super) digest: Digest,
     /// Records among that.
     pub(super) records: u64,
-}
-
-/// Why the index is doubted.
-#[derive(Debug, thiserror::Error)]
-pub(in super::super) enum Doubt {
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    #[error("the bucket that ends at {0} differs")]
-    Unequal(NumericDate),
-    #[error("the index's store panicked")]
-    Panicked,
-    #[error("the index's store does not go on")]
-    Stuck,
-    #[error("the server is stopping")]
-    Ending,
-    #[error(transparent)]
-    Memory(#[from] Unavailable),
 }
 
 /// The fold under way.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
+use super::super::watch::{PATIENCE, Watch};
 use super::mend::newest_generation;
-use super::watch::{PATIENCE, Watch};
 use super::{OpenError, Sources};
 use crate::clock::NumericDate;
 use crate::event::{Event, Seq};

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::fold::Doubt;
+use super::super::watch::{Doubt, PATIENCE, Progress, Watch};
 use super::mend::newest_generation;
-use super::watch::{PATIENCE, Progress, Watch};
 use super::{OpenError, Sources};
 use crate::event::Seq;
 use crate::index::{Digest, Index, IndexError};

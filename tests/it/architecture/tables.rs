@@ -76,7 +76,7 @@ pub(super) const SPAWNERS: &[(&str, &str)] = &[
     // The watchdog of an index that hangs.
     ("spawn", "src/app/parts.rs"),
     // The watchdog of its proof, which needs a thread that can be left behind.
-    ("spawn", "src/denylist/recover/watch.rs"),
+    ("spawn", "src/denylist/watch.rs"),
     ("spawn", "src/http/listener.rs"),
     ("spawn", "src/http/listener/server.rs"),
     // Logging begins before there is an app: the thread that writes lines, so that whoever logs never waits.

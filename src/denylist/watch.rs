@@ -1,13 +1,15 @@
-//! Work on the index that may panic or never end, for sled can do both on a damaged tree or a full disk: it is done on a
-//! thread of its own, which is left behind with its generation when it does not go on.
+//! Work on the index that may panic or never end, for sled can do both on a damaged tree or a full disk: it is done on
+//! another thread, which is left behind with its generation when it does not go on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use super::fold::Doubt;
+use crate::clock::NumericDate;
+use crate::index::IndexError;
+use crate::revocation::Unavailable;
 
 /// How long the index may stand still while no server runs.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,13 +20,30 @@ const ENDING_PATIENCE: Duration = Duration::from_secs(2);
 /// How often work is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Why the index is doubted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Doubt {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("the bucket that ends at {0} differs")]
+    Unequal(NumericDate),
+    #[error("the index's store panicked")]
+    Panicked,
+    #[error("the index's store does not go on")]
+    Stuck,
+    #[error("the server is stopping")]
+    Ending,
+    #[error(transparent)]
+    Memory(#[from] Unavailable),
+}
+
 /// How far watched work has come.
 #[derive(Clone, Default)]
-pub(in super::super) struct Progress(Arc<AtomicU64>);
+pub(super) struct Progress(Arc<AtomicU64>);
 
 impl Progress {
     /// One more step is done.
-    pub(in super::super) fn step(&self) {
+    pub(super) fn step(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -33,23 +52,28 @@ impl Progress {
     }
 }
 
-/// The conditions of work on the index.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The conditions of work on the index, and who does it. Clones share both.
 #[derive(Clone)]
-pub(in super::super) struct Watch {
+pub(super) struct Watch {
     patience: Duration,
     /// A server runs beside it; set when that is to end.
     beside: Option<Arc<AtomicBool>>,
+    /// Gives work to the thread that did the last, while it has none. A new thread for each would strew what sled keeps
+    /// over the heaps of threads that are gone, which took a fifth more memory.
+    idle: Arc<Mutex<Option<Sender<Job>>>>,
 }
 
 impl Watch {
     /// Work that has to be done: it may stand still for `patience`.
-    pub(in super::super) fn new(patience: Duration) -> Self {
-        Self { patience, beside: None }
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { patience, beside: None, idle: Arc::default() }
     }
 
     /// Work that is given up once the server that runs beside it is `ending`.
-    pub(in super::super) fn beside(patience: Duration, ending: Arc<AtomicBool>) -> Self {
-        Self { patience, beside: Some(ending) }
+    pub(super) fn beside(patience: Duration, ending: Arc<AtomicBool>) -> Self {
+        Self { patience, beside: Some(ending), idle: Arc::default() }
     }
 
     pub(super) fn is_beside_a_server(&self) -> bool {
@@ -57,7 +81,7 @@ impl Watch {
     }
 
     /// Whether the work is to be given up.
-    pub(in super::super) fn is_ending(&self) -> bool {
+    pub(super) fn is_ending(&self) -> bool {
         self.beside.as_ref().is_some_and(|ending| ending.load(Ordering::Acquire))
     }
 
@@ -65,20 +89,22 @@ impl Watch {
     ///
     /// # Errors
     /// [`Doubt::Stuck`] once no step was done for too long, [`Doubt::Panicked`], or what `work` gives.
-    pub(in super::super) fn run<T: Send + 'static>(
+    pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Progress) -> Result<T, Doubt> + Send + 'static,
     ) -> Result<T, Doubt> {
         let progress = Progress::default();
         let (send, done) = mpsc::channel();
         let own = progress.clone();
-        // A panic drops the sender.
-        let thread = Builder::new().name("index-work".to_owned()).spawn(move || send.send(work(&own)));
-        thread.map_err(|_| Doubt::Stuck)?;
+        // A panic drops `send`, and ends its thread.
+        let thread = self.give(Box::new(move || _ = send.send(work(&own))))?;
         let (mut before, mut since) = (0, Instant::now());
         loop {
             match done.recv_timeout(LOOK_EVERY.min(self.patience)) {
-                Ok(result) => return result,
+                Ok(result) => {
+                    *self.idle() = Some(thread);
+                    return result;
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(Doubt::Panicked),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -92,10 +118,29 @@ impl Watch {
             }
         }
     }
+
+    /// Gives `job` to the idle thread, or to a new one that ends once nobody can give it more.
+    fn give(&self, job: Job) -> Result<Sender<Job>, Doubt> {
+        let idle = self.idle().take();
+        let thread = if let Some(thread) = idle {
+            thread
+        } else {
+            let (thread, jobs) = mpsc::channel::<Job>();
+            let work = move || jobs.into_iter().for_each(|job| job());
+            Builder::new().name("index-work".to_owned()).spawn(work).map_err(|_| Doubt::Stuck)?;
+            thread
+        };
+        thread.send(job).map_err(|_| Doubt::Panicked)?;
+        Ok(thread)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Does `work` on a thread that nobody waits for.
-pub(in super::super) fn leave_behind(work: impl FnOnce() + Send + 'static) {
+pub(super) fn leave_behind(work: impl FnOnce() + Send + 'static) {
     // Without a thread it is dropped, and so done, here.
     _ = Builder::new().name("index-left".to_owned()).spawn(work);
 }
@@ -110,6 +155,21 @@ mod tests {
     fn a_panic_is_a_doubt() {
         let done: Result<(), Doubt> = Watch::new(PATIENCE).run(|_| panic!("on purpose"));
         assert!(matches!(done, Err(Doubt::Panicked)));
+    }
+
+    #[test]
+    fn one_thread_does_it_all_until_it_is_left_behind() {
+        let watch = Watch::new(SHORT);
+        let who = || watch.run(|_| Ok(std::thread::current().id())).unwrap();
+        let first = who();
+        assert_eq!(first, who());
+        let (release, stuck) = mpsc::channel::<()>();
+        assert!(watch.run(move |_| Ok(_ = stuck.recv())).is_err());
+        let second = who();
+        assert_ne!(first, second);
+        assert!(watch.run(|_| -> Result<(), Doubt> { panic!("on purpose") }).is_err());
+        assert_ne!(second, who());
+        drop(release);
     }
 
     #[test]
