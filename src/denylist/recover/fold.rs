@@ -11,7 +11,7 @@ use super::super::usage::Usage;
 use super::super::watch::{Doubt, Progress, Watch};
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
-use crate::index::{Digest, Index, IndexError};
+use crate::index::{Digest, Index};
 use crate::keys::Keys;
 use crate::revocation::{BucketId, Unavailable};
 use crate::token::Issuer;
@@ -73,7 +73,7 @@ impl Fold {
 
     /// Takes one event in. A doubt about the index is kept for later: the fold of what is no entry goes on.
     pub(super) fn take(&mut self, raw: &[u8], event: &Event<'_>) {
-        self.keys.apply(&event.change);
+        self.keys.apply(event);
         if let Change::LifetimeRaised { issuer, lifetime_s } = &event.change {
             raise(&mut self.lifetimes, issuer, *lifetime_s);
         }
@@ -100,6 +100,7 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
+        self.keys.forget_ended(earliest);
         let _changed = self.cutoffs.forget_ended(earliest);
         let Ok(buckets) = &self.index else { return };
         for bucket in buckets.withdraw_ended(earliest) {
