@@ -5,6 +5,7 @@
 mod batches;
 mod bodies;
 mod callers;
+mod keys;
 mod messages;
 mod server;
 mod targets;
@@ -95,8 +96,8 @@ impl Asked {
 /// A group of the table.
 type Group = fn() -> Vec<Case>;
 
-const GROUPS: [Group; 6] =
-    [bodies::cases, tokens::cases, targets::cases, messages::cases, callers::cases, batches::cases];
+const GROUPS: [Group; 7] =
+    [bodies::cases, tokens::cases, targets::cases, messages::cases, callers::cases, batches::cases, keys::cases];
 
 #[test]
 fn the_table_has_at_least_200_different_requests() {
@@ -143,6 +144,11 @@ async fn messages_that_are_no_http() {
 #[tokio::test]
 async fn callers_who_are_not_who_they_say() {
     send_all(callers::cases).await;
+}
+
+#[tokio::test]
+async fn keys_that_may_not_be_made() {
+    send_all(keys::cases).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! APIs behind express-jwt and Flask-JWT-Extended, which ask revokd by `isRevoked` and `token_in_blocklist_loader`.
 
+use std::fs;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -75,6 +76,19 @@ impl Guarded {
         let pid = i32::try_from(self.server.pid()).ok().and_then(Pid::from_raw).unwrap();
         kill_process(pid, signal).unwrap();
     }
+
+    /// Lets the server hang: on return none of its threads runs.
+    async fn stop(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.server.pid());
+        until("every thread has stopped", async || {
+            let mut tasks = fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path().join("stat"));
+            // `pid (name) state …`; the name may hold anything.
+            let state = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+            tasks.all(|stat| fs::read_to_string(stat).is_ok_and(|stat| state(&stat)))
+        })
+        .await;
+    }
 }
 
 fn guard(start: Start, mint: &Mint, server: &RealServer, key: &str, timeout_ms: &str) -> Guard {
@@ -136,7 +150,7 @@ async fn is_closed_in_doubt(start: Start) {
     passes_and_refuses(&guarded, &good, &revoked).await;
     let unavailable = (503, json!({ "error": "unavailable" }));
 
-    guarded.signal(Signal::STOP);
+    guarded.stop().await;
     for token in [&good, &revoked] {
         assert_eq!(guarded.get(token).await, unavailable, "revokd hangs");
     }

@@ -41,7 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
     for (what, headers) in rows {
         let headers: Vec<_> = headers.iter().map(String::as_str).collect();
         // At a route of each scope, by a request that would be refused for more than its key.
-        for (method, path) in [("GET", "/check/a?x=1"), ("POST", "/revoke?x=1"), ("DELETE", "/revocations/a?x=1")] {
+        for (method, path) in
+            [("GET", "/check/a?x=1"), ("POST", "/revoke?x=1"), ("DELETE", "/revocations/a?x=1"), ("POST", "/keys?x=1")]
+        {
             let request = asked(method, path).only(&headers);
             cases.push(request.is(format!("{what} at {method} {path}"), unknown));
         }

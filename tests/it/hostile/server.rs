@@ -15,12 +15,14 @@ use crate::verifier_forging::{ISS, SECRET};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Limits low enough to be passed by a request that is still small.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "limits.body_bytes_max=60000",
     "limits.ndjson_bytes_max=60000",
     "limits.line_bytes_max=30000",
     "limits.batch_ids_max=10",
     "limits.batch_tokens_max=4",
+    // Each is judged by what is wrong with it, not by how many there were before.
+    "limits.strangers_per_s=0",
 ];
 
 /// The public key of the second key of the issuer, for those who take it for a secret.
