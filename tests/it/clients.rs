@@ -12,11 +12,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::minting::tool;
-use crate::real_server::now;
+use crate::real_server::{RealServer, now};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -102,4 +102,10 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 async fn until_good(logged_out: &Value) {
     let good_from = logged_out["good_from"].as_i64().unwrap();
     until("`good_from`", async || now() >= good_from).await;
+}
+
+/// A new key that may do this and no more.
+async fn key(server: &RealServer, scopes: &[&str]) -> String {
+    let made = server.ok("/keys", &json!({ "label": "a client", "scopes": scopes })).await;
+    made["key"].as_str().unwrap().to_owned()
 }

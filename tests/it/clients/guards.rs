@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Program, until, until_good};
+use super::{Program, key, until, until_good};
 use crate::minting::Mint;
 use crate::real_server::{Home, RealServer, answer, now};
 
@@ -35,6 +35,7 @@ struct Guarded {
     home: Home,
     server: RealServer,
     start: Start,
+    key: String,
     guard: Guard,
 }
 
@@ -50,8 +51,9 @@ impl Guarded {
         let toml = mint.issuers_toml(ISS).replacen("jwks_file", "clock_skew_s = 0\njwks_file", 1);
         let home = Home::with_config(&toml, &[]);
         let server = home.start().await;
-        let guard = guard(start, &mint, &server, &server.key, timeout_ms);
-        Self { mint, home, server, start, guard }
+        let key = key(&server, &["check"]).await;
+        let guard = guard(start, &mint, &server, &key, timeout_ms);
+        Self { mint, home, server, start, key, guard }
     }
 
     fn token(&mut self, jti: &str) -> String {
@@ -158,9 +160,11 @@ async fn is_closed_in_doubt(start: Start) {
     passes_and_refuses(&guarded, &good, &revoked).await;
 
     let stranger = format!("revokd_0123456789ab_{}", "A".repeat(43));
-    let misconfigured = guard(guarded.start, &guarded.mint, &guarded.server, &stranger, LONG);
-    for token in [&good, &revoked] {
-        assert_eq!(guarded.get_from(&misconfigured, token).await, unavailable, "revokd does not know the API");
+    for wrong in [stranger, key(&guarded.server, &["revoke"]).await] {
+        let misconfigured = guard(guarded.start, &guarded.mint, &guarded.server, &wrong, LONG);
+        for token in [&good, &revoked] {
+            assert_eq!(guarded.get_from(&misconfigured, token).await, unavailable, "revokd does not know the API");
+        }
     }
 
     guarded.server.kill();
@@ -170,7 +174,7 @@ async fn is_closed_in_doubt(start: Start) {
 
     // What was revoked is still known to the next one.
     guarded.server = guarded.home.start().await;
-    guarded.guard = guard(guarded.start, &guarded.mint, &guarded.server, &guarded.server.key, SHORT);
+    guarded.guard = guard(guarded.start, &guarded.mint, &guarded.server, &guarded.key, SHORT);
     passes_and_refuses(&guarded, &good, &revoked).await;
 }
 

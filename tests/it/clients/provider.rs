@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Program, until, until_good};
+use super::{Program, key, until, until_good};
 use crate::real_server::{Home, RealServer};
 
 /// A provider that posts to revokd, revokd that trusts the provider, and a shop whose customers log in.
@@ -20,7 +20,8 @@ impl World {
         let issuer = provider.json()["issuer"].as_str().unwrap().to_owned();
         let home = Home::with_config(&format!("[[issuers]]\niss = \"{issuer}\"\njwks_url = \"{issuer}/jwks\"\n"), &[]);
         let server = home.start().await;
-        assert_eq!(provider.ask(&json!({ "revokd": server.url, "key": server.key })), json!({}));
+        let key = key(&server, &["revoke"]).await;
+        assert_eq!(provider.ask(&json!({ "revokd": server.url, "key": key })), json!({}));
         let shop = Program::node("shop.mjs", &[]);
         Self { _provider: provider, shop, issuer, server, _home: home }
     }
