@@ -9,7 +9,8 @@ use super::entry::Entry;
 use super::error::{AppendError, JournalError};
 use super::manifest::{id_of, is_segment};
 use super::options::ARCHIVE_FILES_MAX;
-use super::{Journal, Reclaimed, salvage};
+use super::reader::{FrameReader, Link};
+use super::{Journal, Reclaimed};
 use crate::clock::NumericDate;
 use crate::event::Seq;
 
@@ -118,7 +119,7 @@ impl Journal {
         }
         for name in held.unlisted(&self.archived) {
             let path = format!("{DIR}/{name}");
-            if self.is_dropped(&path)? {
+            if self.is_dropped(&path, &name) {
                 self.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
                 self.disk.sync_dir(DIR).map_err(AppendError::failed(DIR))?;
             }
@@ -126,14 +127,24 @@ impl Journal {
         Ok(lost)
     }
 
-    /// Whether an unlisted file of the archive is one that was dropped: all its records are of this history, and below those
-    /// that the audit has. Anything else may be evidence, and stays.
-    fn is_dropped(&self, path: &str) -> Result<bool, JournalError> {
-        let mut seqs: Option<(Seq, Seq)> = None;
-        let (skipped, _) = salvage::file(&*self.disk, path, Some(self.history), &mut |_, event| {
-            seqs = Some((seqs.map_or(event.seq, |(first, _)| first), event.seq));
-        })?;
-        Ok(skipped.is_empty() && seqs.is_some_and(|(_, last)| last < self.audit_from))
+    /// Whether an unlisted file of the archive is one that was dropped: it is of this history, and its first record below those
+    /// that the audit has. Anything else, also what cannot be read, may be evidence, and stays.
+    fn is_dropped(&self, path: &str, name: &str) -> bool {
+        let first_seq = || -> Result<Option<Seq>, JournalError> {
+            let id = id_of(name).unwrap_or(0);
+            let mut reader = FrameReader::open(&*self.disk, path.to_owned(), self.history, id, None)?;
+            let mut first = None;
+            while first.is_none()
+                && let Link::Frame(_) = reader.next()?
+            {
+                reader.events(|_, event| {
+                    first.get_or_insert(event.seq);
+                    Ok(())
+                })?;
+            }
+            Ok(first)
+        };
+        first_seq().is_ok_and(|first| first.is_some_and(|first| first < self.audit_from))
     }
 }
 
