@@ -145,7 +145,8 @@ impl Keys {
             | Change::Cutoff(_)
             | Change::CutoffRestored { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => {}
+            | Change::ClockTrusted
+            | Change::NamingSet { .. } => {}
         }
     }
 
