@@ -8,6 +8,7 @@ mod admin_key;
 mod gauges;
 mod listening;
 mod loss;
+mod offline;
 mod parts;
 mod renewal;
 mod threads;
@@ -16,11 +17,9 @@ mod verification;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::renewal::Renewing;
-use self::threads::Fate;
 use crate::config::{self, Loaded, LogFormat};
 use crate::denylist::{self, Denylist, OpenError, Opened};
 use crate::http::listener;
@@ -34,10 +33,8 @@ use crate::telemetry::{self, LogGuard, TelemetryError};
 use crate::tls::TlsError;
 use crate::verifier::{SettingsError, Verifier};
 
+pub use offline::offline;
 pub use verification::{Progress, VerifyReport, verify};
-
-/// How long the core's threads may take to end; a disk that hangs must not hold a stop up for ever.
-const THREADS_GRACE: Duration = Duration::from_secs(30);
 
 /// How to serve.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,6 +55,12 @@ pub enum AppError {
     /// There is nothing to verify.
     #[error("there is no store in {}: no server has run on it yet; look at store.path", path.display())]
     NoStore {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// What is written there would not be the server's.
+    #[error("{} belongs to another user; run this as the one that the server runs as", path.display())]
+    NotOwner {
         /// The directory.
         path: PathBuf,
     },
@@ -177,11 +180,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     };
     let Opened { denylist, writer, indexer, refiller, recovery, .. } =
         opening.await.map_err(|error| AppError::system("open the denylist")(io::Error::other(error)))??;
-    let threads = [
-        spawn("writer", move || writer.run())?,
-        spawn("indexer", move || indexer.run())?,
-        spawn("refiller", move || refiller.run())?,
-    ];
+    let threads = threads::start(writer, indexer, refiller)?;
     // After an accepted loss the keys may be among what is lost.
     if (recovery.new || options.accept_loss) && denylist.keys().is_empty() {
         admin_key::create(&denylist, &config.store.path).await?;
@@ -212,7 +211,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
         not_ready,
         served,
     );
-    end(denylist, threads).await?;
+    threads::end(denylist, threads).await?;
     let listener::Served { went_deaf, .. } =
         served.map_err(|error| AppError::system("go on serving")(io::Error::other(error)))?;
     if went_deaf {
@@ -251,10 +250,6 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
     Ok(opened)
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(AppError::system("start a thread"))
-}
-
 /// Purges as `purge.schedule` says. A server that could not would fill up in silence, so it stops.
 async fn purge_regularly(denylist: &Denylist, schedule: &config::Schedule, stop: &Stop) -> Result<(), JobError> {
     let schedule = String::from(schedule.clone());
@@ -271,23 +266,4 @@ async fn purge(denylist: &Denylist) {
     if let Err(error) = denylist.purge().await {
         tracing::warn!(%error, "the purge at start failed; the next beat tries again");
     }
-}
-
-/// Ends the core's threads: the writer closes the journal, the indexer takes in what is left.
-async fn end(denylist: Denylist, threads: [JoinHandle<()>; 3]) -> Result<(), AppError> {
-    // Beside: where the queue is full and the writer hangs, this would hang with it.
-    let _asking = spawn("stop", move || denylist.stop())?;
-    for (name, fate) in threads::join(threads, THREADS_GRACE).await {
-        match fate {
-            Fate::Ended => {}
-            Fate::Died => {
-                tracing::error!(thread = name, "a thread of the core died; the next start verifies everything");
-            }
-            Fate::Stuck => tracing::error!(
-                thread = name,
-                "a thread of the core does not end and is left behind; all that was acknowledged is durable"
-            ),
-        }
-    }
-    Ok(())
 }

@@ -20,6 +20,7 @@ mod client;
 mod completions;
 mod config;
 mod exit;
+mod keys;
 mod list;
 mod logout;
 mod moment;
@@ -70,6 +71,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     List(list::ListArgs),
     Purge(purge::PurgeArgs),
+    Keys(keys::KeysCommand),
     Verify(verify::VerifyArgs),
     Config(config::ConfigCommand),
     Completions(completions::CompletionsArgs),
@@ -129,6 +131,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> anyhow::Result<Exit> {
         Command::Restore(args) => restore::run(args, &context),
         Command::List(args) => list::run(args, &context),
         Command::Purge(args) => purge::run(args, &context),
+        Command::Keys(command) => keys::run(command, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Config(command) => config::run(command, &context),
         Command::Completions(args) => completions::run(args),

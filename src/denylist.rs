@@ -50,8 +50,8 @@ pub use reads::Priority;
 pub use recover::{IndexState, OpenError, OpenIndex, Opened, Salvaged, Sources, accept_loss, open, verify};
 pub use refill::Refiller;
 pub use request::{
-    CutoffSpan, LogOutOutcome, LogOutRequest, Outcome, Proof, PurgeReport, Refusal, RestoreOutcome, RestoreRequest,
-    RevokeRequest, WriteError,
+    CutoffSpan, KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, Proof, PurgeReport, Refusal, RestoreOutcome,
+    RestoreRequest, RevokeRequest, WriteError,
 };
 pub use seen::{SeenChecks, SeenRun};
 pub use state::{Settings, Status};
@@ -187,7 +187,8 @@ impl Denylist {
         self.ask_in_time(|reply| Command::Revoke(Ask { what: requests, origin, admin, place, reply })).await
     }
 
-    /// Journals a change that is no entry: an API key made or revoked, the clock trusted. Gives its place in the history.
+    /// Journals a change that is no entry and needs no decision: the first API key, the clock trusted. Gives its place in the
+    /// history.
     ///
     /// # Errors
     /// [`WriteError`] when it was not written.

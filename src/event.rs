@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::clock::NumericDate;
 use crate::revocation::{BucketId, Cutoff, Reason, Revocation, Target};
-use crate::token::{Issuer, Jti, Key, Naming, Selector};
+use crate::token::{ClientId, Issuer, Jti, Key, Naming, Selector};
 
 pub use codec::DecodeError;
 
@@ -162,6 +162,9 @@ impl CutoffRecord<'_> {
     }
 }
 
+/// Most issuers, and most clients, that one API key can be bound to.
+pub const KEY_BOUNDS_MAX: usize = 64;
+
 /// What is kept of an API key: never the key itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKeyRecord<'a> {
@@ -173,6 +176,12 @@ pub struct ApiKeyRecord<'a> {
     pub scopes: u8,
     /// What the key is for, in its creator's words.
     pub label: Cow<'a, str>,
+    /// The issuers that it may do anything about, [`KEY_BOUNDS_MAX`] at the most; none stands for all.
+    pub issuers: Vec<Issuer<'a>>,
+    /// The clients whose tokens it may do anything about, [`KEY_BOUNDS_MAX`] at the most; none stands for all.
+    pub client_ids: Vec<ClientId<'a>>,
+    /// The first second at which it is refused; `None` for never.
+    pub expires_at: Option<NumericDate>,
 }
 
 impl std::fmt::Debug for ApiKeyRecord<'_> {

@@ -6,6 +6,7 @@
 //! `listener.rs`'s.
 
 mod auth;
+mod bound;
 mod check;
 mod check_many;
 mod door;
@@ -13,8 +14,10 @@ mod error;
 mod extract;
 mod force_logout;
 mod in_flight;
+mod keys;
 pub mod listener;
 pub mod openapi;
+mod pace;
 mod probes;
 mod purge;
 mod restore;
@@ -39,6 +42,7 @@ use crate::verifier::Verifier;
 pub use door::{Door, Gate, Reply};
 use error::ApiError;
 use in_flight::InFlight;
+use pace::Paces;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +61,25 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// How its requests are counted.
+    pub pace: Pace,
     endpoint: fn() -> MethodRouter<Arc<Http>>,
 }
+
+/// How the requests of a route are counted against the limit of their key (`limits.requests_per_s`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Not at all.
+    Free,
+    /// Up to nine tenths of it.
+    Common,
+    /// Up to all of it: a flood must not stop the answer to it.
+    Urgent,
+}
+
+const FREE: Pace = Pace::Free;
+const COMMON: Pace = Pace::Common;
+const URGENT: Pace = Pace::Urgent;
 
 const OPEN: Access = Access::Open;
 const REVOKE: Access = Access::Needs(Scope::Revoke);
@@ -67,20 +88,23 @@ const ADMIN: Access = Access::Needs(Scope::Admin);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 13] = [
-    Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, endpoint: || post(revoke::revoke) },
-    Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  endpoint: || get(check::by_path) },
-    Route { method: Method::GET,    path: "/check",            access: CHECK,  endpoint: || get(check::by_query) },
-    Route { method: Method::POST,   path: "/check",            access: CHECK,  endpoint: || post(check_many::check) },
-    Route { method: Method::POST,   path: "/force-logout",     access: ADMIN,  endpoint: || post(force_logout::force_logout) },
-    Route { method: Method::GET,    path: "/revocations",      access: ADMIN,  endpoint: || get(revocations::list) },
-    Route { method: Method::GET,    path: "/revocations/{id}", access: ADMIN,  endpoint: || get(revocations::show) },
-    Route { method: Method::DELETE, path: "/revocations/{id}", access: ADMIN,  endpoint: || delete(restore::restore) },
-    Route { method: Method::POST,   path: "/purge",            access: ADMIN,  endpoint: || post(purge::purge) },
-    Route { method: Method::GET,    path: "/livez",            access: OPEN,   endpoint: || get(probes::livez) },
-    Route { method: Method::GET,    path: "/readyz",           access: OPEN,   endpoint: || get(probes::readyz) },
-    Route { method: Method::GET,    path: "/metrics",          access: OPEN,   endpoint: || get(probes::metrics) },
-    Route { method: Method::GET,    path: "/openapi.json",     access: OPEN,   endpoint: || get(openapi::description) },
+pub static ROUTES: [Route; 16] = [
+    Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, pace: COMMON, endpoint: || post(revoke::revoke) },
+    Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  pace: COMMON, endpoint: || get(check::by_path) },
+    Route { method: Method::GET,    path: "/check",            access: CHECK,  pace: COMMON, endpoint: || get(check::by_query) },
+    Route { method: Method::POST,   path: "/check",            access: CHECK,  pace: COMMON, endpoint: || post(check_many::check) },
+    Route { method: Method::POST,   path: "/force-logout",     access: ADMIN,  pace: URGENT, endpoint: || post(force_logout::force_logout) },
+    Route { method: Method::GET,    path: "/revocations",      access: ADMIN,  pace: URGENT, endpoint: || get(revocations::list) },
+    Route { method: Method::GET,    path: "/revocations/{id}", access: ADMIN,  pace: URGENT, endpoint: || get(revocations::show) },
+    Route { method: Method::DELETE, path: "/revocations/{id}", access: ADMIN,  pace: URGENT, endpoint: || delete(restore::restore) },
+    Route { method: Method::GET,    path: "/keys",             access: ADMIN,  pace: URGENT, endpoint: || get(keys::list) },
+    Route { method: Method::POST,   path: "/keys",             access: ADMIN,  pace: URGENT, endpoint: || post(keys::create) },
+    Route { method: Method::DELETE, path: "/keys/{id}",        access: ADMIN,  pace: URGENT, endpoint: || delete(keys::revoke) },
+    Route { method: Method::POST,   path: "/purge",            access: ADMIN,  pace: URGENT, endpoint: || post(purge::purge) },
+    Route { method: Method::GET,    path: "/livez",            access: OPEN,   pace: FREE,   endpoint: || get(probes::livez) },
+    Route { method: Method::GET,    path: "/readyz",           access: OPEN,   pace: FREE,   endpoint: || get(probes::readyz) },
+    Route { method: Method::GET,    path: "/metrics",          access: OPEN,   pace: FREE,   endpoint: || get(probes::metrics) },
+    Route { method: Method::GET,    path: "/openapi.json",     access: OPEN,   pace: FREE,   endpoint: || get(openapi::description) },
 ];
 
 /// The limits and habits of the door; each is the config key of the same name unless said otherwise.
@@ -108,6 +132,10 @@ pub struct HttpSettings {
     pub check_required: Vec<Selector>,
     /// Whether verified tokens without `exp` may be revoked (`tokens.allow_without_exp`).
     pub allow_without_exp: bool,
+    /// Most requests a second of one caller; 0 for no limit (`limits.requests_per_s`).
+    pub requests_per_s: u32,
+    /// Most requests a second without a valid key from one source; 0 for no limit (`limits.strangers_per_s`).
+    pub strangers_per_s: u32,
 }
 
 impl Default for HttpSettings {
@@ -123,6 +151,8 @@ impl Default for HttpSettings {
             check_keyless: false,
             check_required: Vec::new(),
             allow_without_exp: false,
+            requests_per_s: 0,
+            strangers_per_s: 0,
         }
     }
 }
@@ -138,6 +168,8 @@ pub struct Http {
     in_flight: InFlight,
     /// Bytes of bodies held.
     bodies: InFlight,
+    /// How often somebody has asked lately.
+    paces: Paces,
     /// Whoever uses an open route, or checks where checks are keyless.
     anonymous: Caller,
 }
@@ -154,8 +186,9 @@ impl Http {
     ) -> Arc<Self> {
         let in_flight = InFlight::new("server.in_flight_ids_max", settings.in_flight_ids_max);
         let bodies = InFlight::new("limits.bodies_bytes_max", settings.bodies_bytes_max);
-        let anonymous = Caller { id: "".into(), scopes: Scopes::of(&[Scope::Check]) };
-        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, bodies, anonymous })
+        let anonymous = Caller::new("", Scopes::of(&[Scope::Check]));
+        let paces = Paces::new(&settings);
+        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, bodies, paces, anonymous })
     }
 }
 

@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use self::denylist::{FilterMetrics, PurgeMetrics, RevocationMetrics, StoreErrors, StoreMetrics};
 pub use self::doors::{
-    AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, Handshakes, TlsMetrics,
+    AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, Handshakes, RateLimited, TlsMetrics,
 };
 
 use self::process::ProcessMetrics;
@@ -64,6 +64,8 @@ pub struct Handles {
     pub connections: ConnectionMetrics,
     /// Requests turned away for their key.
     pub auth_failures: AuthFailures,
+    /// Requests refused for coming too often.
+    pub rate_limited: RateLimited,
     /// 1 unless the last attempt to take over renewed files has failed.
     pub reload_successful: Gauge,
     /// When files were taken over last: seconds since 1970.
@@ -135,6 +137,7 @@ impl Handles {
             store: StoreMetrics::register(&registrar),
             connections: ConnectionMetrics::register(&registrar),
             auth_failures: AuthFailures::register(&registrar),
+            rate_limited: RateLimited::register(&registrar),
             reload_successful: registrar.gauge(
                 "revokd_config_last_reload_successful",
                 "1 unless the last attempt to take over renewed files has failed",

@@ -3,6 +3,8 @@
 //! All times are NumericDate seconds. Unknown members are refused, so that a typo never reads as an absent option.
 
 mod answers;
+mod keys;
+mod new_key;
 mod requests;
 
 pub use answers::{
@@ -10,4 +12,6 @@ pub use answers::{
     NotStoredAnswer, Problem, PurgeAnswer, RejectedLine, RestoreAnswer, RevokeAnswer, RevokeAnswers, RevokeManyAnswer,
     StoredAnswer,
 };
+pub use keys::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
+pub use new_key::{KeyFault, NewKeyError};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -206,6 +206,7 @@ fn settings() -> Settings {
         read_timeout_ms: 250,
         shares: ShareLimits { entries_max: 50_000_000, journal_bytes_max: 16 << 30, cutoffs_max: 1_000_000 },
         changes_per_entry_max: 64,
+        keys_max: 1_000,
         heartbeat_s: 600,
     }
 }

@@ -41,6 +41,8 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         check_keyless: config.check.keyless,
         check_required: config.check.required.clone(),
         allow_without_exp: config.tokens.allow_without_exp,
+        requests_per_s: config.limits.requests_per_s,
+        strangers_per_s: config.limits.strangers_per_s,
     }
 }
 
@@ -85,6 +87,7 @@ pub(super) fn denylist_settings(config: &Config) -> Settings {
             cutoffs_max: config.limits.cutoffs_max,
         },
         changes_per_entry_max: config.limits.changes_per_entry_max,
+        keys_max: config.limits.keys_max,
         heartbeat_s: (config.clock.step_max_s / 4).clamp(1, 600),
     }
 }

@@ -1,9 +1,15 @@
-//! Waiting for threads to end, but not for ever.
+//! The threads of the core: started, and waited for until they end, but not for ever.
 
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::AppError;
+use crate::denylist::{Denylist, Indexer, Refiller, Writer};
+
+/// How long the core's threads may take to end; a disk that hangs must not hold a stop up for ever.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// How often a thread that has not ended yet is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -16,6 +22,38 @@ pub(super) enum Fate {
     Died,
     /// It is still at work after the grace, and cannot be ended.
     Stuck,
+}
+
+/// Starts the core's threads.
+pub(super) fn start(writer: Writer, indexer: Indexer, refiller: Refiller) -> Result<[JoinHandle<()>; 3], AppError> {
+    Ok([
+        spawn("writer", move || writer.run())?,
+        spawn("indexer", move || indexer.run())?,
+        spawn("refiller", move || refiller.run())?,
+    ])
+}
+
+/// Ends the core's threads: the writer closes the journal, the indexer takes in what is left.
+pub(super) async fn end(denylist: Denylist, threads: [JoinHandle<()>; 3]) -> Result<(), AppError> {
+    // Beside: where the queue is full and the writer hangs, this would hang with it.
+    let _asking = spawn("stop", move || denylist.stop())?;
+    for (name, fate) in join(threads, GRACE).await {
+        match fate {
+            Fate::Ended => {}
+            Fate::Died => {
+                tracing::error!(thread = name, "a thread of the core died; the next start verifies everything");
+            }
+            Fate::Stuck => tracing::error!(
+                thread = name,
+                "a thread of the core does not end and is left behind; all that was acknowledged is durable"
+            ),
+        }
+    }
+    Ok(())
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(AppError::system("start a thread"))
 }
 
 /// Waits for all of `threads` for `grace` at the most; gives their names and fates.

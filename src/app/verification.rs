@@ -60,7 +60,7 @@ pub fn verify(config: &Config, progress: &dyn Fn(Progress)) -> Result<VerifyRepo
 }
 
 /// Takes the data directory without making anything in it.
-fn take_to_read(path: &Path) -> Result<Arc<StoreDir>, AppError> {
+pub(super) fn take_to_read(path: &Path) -> Result<Arc<StoreDir>, AppError> {
     let no_store = || AppError::NoStore { path: path.to_owned() };
     if path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Err(no_store());

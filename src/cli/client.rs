@@ -99,6 +99,11 @@ impl Client {
         self.send(self.http.request(Method::DELETE, self.url(path, query)).header(IF_MATCH, seq))
     }
 
+    /// Removes what is at `path` and never changes.
+    pub(super) fn remove<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refused> {
+        self.send(self.http.request(Method::DELETE, self.url(path, &[])))
+    }
+
     /// Posts JSON.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refused> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreadable(&error))?;

@@ -72,6 +72,7 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<AppError>() {
         Some(AppError::Held { .. }) => Exit::Conflict,
+        Some(AppError::NotOwner { .. }) => Exit::Auth,
         _ => Exit::Error,
     }
 }

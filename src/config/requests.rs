@@ -98,6 +98,22 @@ pub struct Limits {
     /// answered 422. 1 to 1,000,000.
     #[config(default = 64)]
     pub changes_per_entry_max: u32,
+
+    /// Most API keys; expired ones count until a purge forgets them, some two hours later. One more is answered 507.
+    /// 1 to 10,000.
+    #[config(default = 1_000)]
+    pub keys_max: usize,
+
+    /// Most requests a second with one API key or certificate, however many ids they hold, and as many at once (at least
+    /// 10); one more is answered 429. A tenth is kept for admin routes and cutoffs, probes are not counted. 0 for no limit,
+    /// to 1,000,000.
+    #[config(default = 0)]
+    pub requests_per_s: u32,
+
+    /// Most requests a second without a valid key from one address (of IPv6 one /64, of Unix sockets all), and as many at
+    /// once (at least 10); one more is answered 429. Never holds up a valid key. 0 for no limit, to 1,000,000.
+    #[config(default = 50)]
+    pub strangers_per_s: u32,
 }
 
 fn selectors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Selector>, D::Error> {

@@ -10,6 +10,7 @@ use super::source::Origin;
 use super::{Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens};
 use crate::tls::{ClientAuth, validate_clients};
 use crate::token::Selector;
+use crate::verifier::IssuerSettings;
 
 const HOUR_MS: u64 = 3_600_000;
 const MIB: u64 = 1_048_576;
@@ -18,7 +19,7 @@ const MIB: u64 = 1_048_576;
 pub(super) fn broken(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
     let mut rules = Rules { origins, problems: Vec::new() };
     rules.server(&config.server);
-    rules.tls(&config.tls, &config.server);
+    rules.tls(&config.tls, &config.server, &config.issuers);
     rules.store(&config.store);
     rules.tokens(&config.tokens);
     rules.filter(&config.filter);
@@ -69,7 +70,7 @@ impl Rules<'_> {
         self.range("server.worker_threads", server.worker_threads, 0..=1_024);
     }
 
-    fn tls(&mut self, tls: &Tls, server: &Server) {
+    fn tls(&mut self, tls: &Tls, server: &Server, issuers: &[IssuerSettings]) {
         let is_set = |path: &Path| !path.as_os_str().is_empty();
         let address = server.listen.iter().find(|address| address.is_tls());
         for (key, path) in [("tls.certificate_file", &tls.certificate_file), ("tls.key_file", &tls.key_file)] {
@@ -98,6 +99,13 @@ impl Rules<'_> {
         }
         if let Err(error) = validate_clients(&tls.clients) {
             self.refuse("tls.clients", error.to_string());
+        }
+        for (row, iss) in tls.clients.iter().flat_map(|row| row.issuers.iter().map(move |iss| (row, iss))) {
+            if !issuers.iter().any(|issuer| issuer.iss == *iss) {
+                let message =
+                    format!("[[tls.clients]] \"{}\": `issuers` names {iss:?}, which no [[issuers]] has", row.san);
+                self.refuse("tls.clients", message);
+            }
         }
     }
 
@@ -159,6 +167,9 @@ impl Rules<'_> {
         self.range("limits.journal_bytes_max", limits.journal_bytes_max, MIB..=MIB * MIB * 1_024);
         self.range("limits.cutoffs_max", limits.cutoffs_max, 1..=100_000_000);
         self.range("limits.changes_per_entry_max", limits.changes_per_entry_max, 1..=1_000_000);
+        self.range("limits.keys_max", limits.keys_max, 1..=10_000);
+        self.range("limits.requests_per_s", limits.requests_per_s, 0..=1_000_000);
+        self.range("limits.strangers_per_s", limits.strangers_per_s, 0..=1_000_000);
         if limits.line_bytes_max > limits.ndjson_bytes_max {
             let (line, body) = (limits.line_bytes_max, limits.ndjson_bytes_max);
             let message =

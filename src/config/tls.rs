@@ -40,6 +40,8 @@ pub struct Tls {
     /// [[tls.clients]]
     /// san = "dns:gateway.internal"            # or "uri:spiffe://cluster/gateway"
     /// scopes = ["check"]                      # of revoke, check, admin and audit
+    /// issuers = ["https://auth.example"]      # may do so only about these issuers; left out: all
+    /// client_ids = ["shop"]                   # may do so only about tokens of these clients; left out: all
     /// ```
     #[config(default = [])]
     pub clients: Vec<ClientSettings>,

@@ -2,11 +2,13 @@
 
 use super::group::{VERIFIED_LIFETIME_MAX_S, plan};
 use super::listing;
-use super::request::{CutoffSpan, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError};
+use super::request::{
+    CutoffSpan, KeyOutcome, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError,
+};
 use super::seen::{SeenChecks, SeenRun};
 use super::writer::{Ask, Command};
 use super::{Denylist, Listed, Priority};
-use crate::event::Origin;
+use crate::event::{ApiKeyRecord, Origin};
 use crate::revocation::{TokenClaims, Unavailable};
 use crate::token::{Issuer, Key};
 
@@ -61,6 +63,30 @@ impl Denylist {
     ) -> Result<RestoreOutcome, WriteError> {
         let place = self.state.places.take(1, true).ok_or(WriteError::Busy)?;
         let ask = |reply| Command::Restore(Box::new(Ask { what: request, origin, admin: true, place, reply }));
+        self.ask_in_time(ask).await
+    }
+
+    /// Takes an API key in; answered after it is durable (promise 1). It opens doors at once.
+    ///
+    /// # Errors
+    /// [`WriteError`] when nothing, or nothing known, was written.
+    pub async fn create_key(
+        &self,
+        record: ApiKeyRecord<'static>,
+        origin: Origin<'static>,
+    ) -> Result<KeyOutcome, WriteError> {
+        let place = self.state.places.take(1, true).ok_or(WriteError::Busy)?;
+        let ask = |reply| Command::CreateKey(Box::new(Ask { what: record, origin, admin: true, place, reply }));
+        self.ask_in_time(ask).await
+    }
+
+    /// Revokes an API key; answered after that is durable (promise 1). It is refused at once.
+    ///
+    /// # Errors
+    /// [`WriteError`] when nothing, or nothing known, was written.
+    pub async fn revoke_key(&self, id: String, origin: Origin<'static>) -> Result<KeyOutcome, WriteError> {
+        let place = self.state.places.take(1, true).ok_or(WriteError::Busy)?;
+        let ask = |reply| Command::RevokeKey(Box::new(Ask { what: id, origin, admin: true, place, reply }));
         self.ask_in_time(ask).await
     }
 

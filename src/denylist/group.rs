@@ -4,6 +4,7 @@
 //! answered with the error.
 
 mod answers;
+mod keys;
 mod logout;
 mod restore;
 
@@ -39,6 +40,8 @@ pub(super) struct Group<'a> {
     /// Cutoffs that this group makes or puts off the end of, by their keys; `None` for those that it takes back.
     cutoffs: HashMap<Key, Option<Arc<Standing>>>,
     raised: HashMap<Issuer<'static>, i64>,
+    /// API keys as this group leaves them, once it changes one: whether each could make all others.
+    keys: Option<HashMap<Arc<str>, bool>>,
     /// The shares of what this group stores.
     claims: Claims,
     answers: Answers,
@@ -65,6 +68,7 @@ impl<'a> Group<'a> {
             changed: HashMap::new(),
             cutoffs: HashMap::new(),
             raised: HashMap::new(),
+            keys: None,
             claims: Claims::default(),
             answers: Answers::default(),
             requests: 0,

@@ -7,8 +7,9 @@ use super::state::State;
 use crate::clock::NumericDate;
 use crate::event::{Change, Event, Seq};
 use crate::index::IndexError;
-use crate::revocation::{Cutoff, Revocation, Unavailable};
-use crate::token::{Issuer, Key, Selector, Subject};
+use crate::keys::Bounds;
+use crate::revocation::{Cutoff, Revocation, Target, Unavailable};
+use crate::token::{ClientId, Issuer, Key, Selector, Subject};
 
 /// Entries that one page looks at, at the most: bounds the time of a list whose filter matches little.
 const LOOKED_AT_MAX: usize = 20_000;
@@ -22,12 +23,15 @@ pub struct ListFilter {
     pub sub: Option<Subject<'static>>,
     /// Entries that name this selector only.
     pub kind: Option<Selector>,
+    /// Entries within these bounds only.
+    pub bounds: Bounds,
 }
 
 impl ListFilter {
     fn lets_through(&self, entry: &Entry) -> bool {
         self.issuer.as_ref().is_none_or(|issuer| issuer == entry.issuer())
             && self.kind.is_none_or(|kind| kind == entry.selector())
+            && self.bounds.allow(entry.issuer(), entry.client_id())
     }
 }
 
@@ -47,6 +51,15 @@ impl Entry {
         match self {
             Self::Revocation(revocation) => &revocation.issuer,
             Self::Cutoff(cutoff) => &cutoff.issuer,
+        }
+    }
+
+    /// The client that it is about, where it is about one: of a revoked token nobody keeps whose it was.
+    #[must_use]
+    pub const fn client_id(&self) -> Option<&ClientId<'static>> {
+        match self {
+            Self::Cutoff(Cutoff { target: Target::ClientId(client_id), .. }) => Some(client_id),
+            Self::Cutoff(_) | Self::Revocation(_) => None,
         }
     }
 

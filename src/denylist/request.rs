@@ -119,6 +119,20 @@ pub enum RestoreOutcome {
     Refused(Refusal),
 }
 
+/// What became of one change of the API keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyOutcome {
+    /// Durable, and in force.
+    Done {
+        /// The change's place in the history.
+        seq: Seq,
+    },
+    /// There is no such key.
+    NotFound,
+    /// A limit was passed; nothing was stored.
+    Refused(Refusal),
+}
+
 /// The limit that a well-formed request passed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -146,6 +160,18 @@ pub enum Refusal {
         /// Allowed.
         limit: u32,
     },
+    /// The key would be refused from its first moment on. 422.
+    #[error("`expires_at` has passed; the limit is now, {limit}")]
+    KeyEnded {
+        /// Now, no earlier than the true time.
+        limit: NumericDate,
+    },
+    /// Without this key nobody could make another one. 422.
+    #[error(
+        "this is the last key with the scope `admin` that has neither bounds nor an end, and nobody could make another; \
+         create one first, then revoke this one"
+    )]
+    LastAdminKey,
     /// The share of the caller or its issuer is used up. 507.
     #[error("{what} is full: the limit {name} is {limit}")]
     Full {

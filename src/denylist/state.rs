@@ -14,7 +14,7 @@ use super::seen::Seen;
 use super::usage::ShareLimits;
 use super::writes::Writes;
 use crate::clock::{Clock, Now};
-use crate::event::{Change, Seq};
+use crate::event::{Change, Event, Seq};
 use crate::issuers::Issuers;
 use crate::journal;
 use crate::keys::Keys;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub shares: ShareLimits,
     /// How often one entry may be extended or restored.
     pub changes_per_entry_max: u32,
+    /// Most API keys.
+    pub keys_max: usize,
     /// The time is recorded at least this often, seconds, so that a restart finds a short gap.
     pub heartbeat_s: i64,
 }
@@ -211,9 +213,9 @@ impl State {
     }
 
     /// Folds in what is neither entry nor cutoff: keys, lifetimes, trust in the clock.
-    pub(super) fn apply(&self, change: &Change<'_>) {
-        self.keys.apply(change);
-        match change {
+    pub(super) fn apply(&self, event: &Event<'_>) {
+        self.keys.apply(event);
+        match &event.change {
             Change::LifetimeRaised { issuer, lifetime_s } => {
                 raise(&mut self.lifetimes.write().unwrap_or_else(PoisonError::into_inner), issuer, *lifetime_s);
             }

@@ -142,6 +142,8 @@ impl Writer {
                 Command::Revoke(ask) => group.revoke(ask),
                 Command::LogOut(ask) => group.log_out(*ask),
                 Command::Restore(ask) => group.restore(*ask),
+                Command::CreateKey(ask) => group.create_key(*ask),
+                Command::RevokeKey(ask) => group.revoke_key(*ask),
                 Command::Saw { issuer, lifetime_s } => group.saw(&issuer, lifetime_s),
                 Command::Record { change, ends_at, origin, reply } => group.record(*change, ends_at, origin, reply),
                 command => {

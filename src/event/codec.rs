@@ -1,8 +1,10 @@
 //! The bytes of an event, version 1: fixed fields little-endian, then length-prefixed strings in a fixed order.
 
+mod api_key;
+
 use std::borrow::Cow;
 
-use super::{ApiKeyRecord, Change, CutoffRecord, Event, Origin, Source};
+use super::{Change, CutoffRecord, Event, Origin, Source};
 use crate::clock::NumericDate;
 use crate::revocation::{Cutoff, Reason, Revocation, Target};
 use crate::token::{CLAIM_BYTES_MAX, ClientId, Issuer, Jti, Naming, Selector, Sid, Subject, WithoutJti};
@@ -39,12 +41,14 @@ pub enum DecodeError {
 mod kind {
     pub(super) const REVOKED: u8 = 1;
     pub(super) const RESTORED: u8 = 2;
-    pub(super) const KEY_CREATED: u8 = 3;
+    /// The layout before keys had bounds and ends: read, never written.
+    pub(super) const KEY_CREATED_UNBOUND: u8 = 3;
     pub(super) const KEY_REVOKED: u8 = 4;
     pub(super) const LIFETIME_RAISED: u8 = 5;
     pub(super) const CLOCK_TRUSTED: u8 = 6;
     pub(super) const CUTOFF: u8 = 7;
     pub(super) const CUTOFF_RESTORED: u8 = 8;
+    pub(super) const KEY_CREATED: u8 = 9;
     pub(super) const NAMING_SET: u8 = 12;
 }
 
@@ -81,12 +85,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_str(out, Some(jti.as_str()));
             put_str(out, reason.as_ref().map(Reason::as_str));
         }
-        Change::KeyCreated(record) => {
-            out.push(record.scopes);
-            out.extend_from_slice(&record.secret_sha256);
-            put_str(out, Some(&record.id));
-            put_str(out, Some(&record.label));
-        }
+        Change::KeyCreated(record) => api_key::put(out, record),
         Change::KeyRevoked { id } => put_str(out, Some(id)),
         Change::LifetimeRaised { issuer, lifetime_s } => {
             out.extend_from_slice(&lifetime_s.to_le_bytes());
@@ -171,12 +170,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             jti: reader.jti()?,
             reason: reader.reason()?,
         },
-        kind::KEY_CREATED => Change::KeyCreated(ApiKeyRecord {
-            scopes: reader.byte()?,
-            secret_sha256: reader.array()?,
-            id: reader.text("key id")?,
-            label: reader.text("label")?,
-        }),
+        kind::KEY_CREATED_UNBOUND => Change::KeyCreated(reader.key_unbound()?),
+        kind::KEY_CREATED => Change::KeyCreated(reader.key()?),
         kind::KEY_REVOKED => Change::KeyRevoked { id: reader.text("key id")? },
         kind::LIFETIME_RAISED => {
             Change::LifetimeRaised { lifetime_s: i64::from_le_bytes(reader.array()?), issuer: reader.issuer()? }
@@ -296,6 +291,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{ApiKeyRecord, KEY_BOUNDS_MAX};
     use super::*;
 
     fn change() -> impl Strategy<Value = Change<'static>> {
@@ -318,14 +314,29 @@ mod tests {
             furthest_end: NumericDate(furthest_end),
             reason: None,
         });
-        let created = (any::<[u8; 32]>(), any::<u8>()).prop_map(|(secret_sha256, scopes)| {
-            Change::KeyCreated(ApiKeyRecord { id: "0123".into(), secret_sha256, scopes, label: "ci".into() })
-        });
         let raised = any::<i64>()
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
         let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
         let trusted = Just(Change::ClockTrusted);
-        prop_oneof![revoked, restored, created, raised, revoked_key, trusted, cutoff(), cutoff_restored(), naming()]
+        prop_oneof![revoked, restored, created(), raised, revoked_key, trusted, cutoff(), cutoff_restored(), naming()]
+    }
+
+    fn created() -> impl Strategy<Value = Change<'static>> {
+        let names = || proptest::collection::vec("\\PC{1,40}", 0..=KEY_BOUNDS_MAX);
+        let expires_at = proptest::option::of((i64::MIN..i64::MAX).prop_map(NumericDate));
+        (any::<[u8; 32]>(), any::<u8>(), names(), names(), expires_at).prop_map(
+            |(secret_sha256, scopes, issuers, client_ids, expires_at)| {
+                Change::KeyCreated(ApiKeyRecord {
+                    id: "0123".into(),
+                    secret_sha256,
+                    scopes,
+                    label: "ci".into(),
+                    issuers: issuers.into_iter().map(|name| Issuer::parse(name).unwrap()).collect(),
+                    client_ids: client_ids.into_iter().map(|name| ClientId::parse(name).unwrap()).collect(),
+                    expires_at,
+                })
+            },
+        )
     }
 
     fn naming() -> impl Strategy<Value = Change<'static>> {

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::listener::Peer;
-use super::{Access, Http, Route};
-use crate::keys::{Caller, KEY_PREFIX, Scope};
+use super::{Access, Http, Pace, Route};
+use crate::keys::{Caller, KEY_PREFIX, KeyRefusal, Scope};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -30,7 +30,8 @@ pub(crate) async fn guard(
 ) -> Response {
     // The door has put it there.
     let peer = request.extensions().get().unwrap_or(&Peer::Unix);
-    let caller = match authorise(&http, route.access, request.headers(), peer) {
+    let caller = authorise(&http, route.access, request.headers(), peer);
+    let caller = match caller.and_then(|caller| paced(&http, route, caller)) {
         Ok(caller) => caller,
         Err(refusal) => return seen(refusal.into_response(), route, Arc::clone(&http.anonymous.id)),
     };
@@ -49,7 +50,8 @@ fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Resp
 /// connection.
 ///
 /// # Errors
-/// [`ApiError::Unauthenticated`] for no key or none of ours, [`ApiError::Forbidden`] for one without the scope.
+/// [`ApiError::Unauthenticated`] for no key or none of ours, [`ApiError::Expired`], [`ApiError::Forbidden`] for one without
+/// the scope; and [`ApiError::TooMany`] instead of each where there were too many of them.
 pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiError> {
     let scope = match access {
         Access::Open => return Ok(http.anonymous.clone()),
@@ -64,15 +66,34 @@ pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: 
         Presented::Nothing if scope == Scope::Check && http.settings.check_keyless => {
             return Ok(http.anonymous.clone());
         }
-        Presented::Nothing | Presented::NoKey => None,
-        Presented::Key(key) => http.denylist.keys().authenticate(key),
+        Presented::Nothing | Presented::NoKey => Err(KeyRefusal::Unknown),
+        Presented::Key(key) => http.denylist.keys().authenticate(key, http.denylist.clock()),
     };
-    let Some(caller) = caller else {
-        let failures = &http.metrics.auth_failures;
-        if presented == Presented::Nothing { &failures.missing } else { &failures.unknown }.increment(1);
-        return Err(ApiError::Unauthenticated);
+    match caller {
+        Ok(caller) => permitted(http, caller, scope),
+        Err(refusal) => Err(turned_away(http, peer, &presented, &refusal)),
+    }
+}
+
+/// Counts a caller without a valid key, which is looked for first: strangers never stand in its way.
+fn turned_away(http: &Http, peer: &Peer, presented: &Presented<'_>, refusal: &KeyRefusal) -> ApiError {
+    let failures = &http.metrics.auth_failures;
+    let (failures, error) = match refusal {
+        KeyRefusal::Unknown if *presented == Presented::Nothing => (&failures.missing, ApiError::Unauthenticated),
+        KeyRefusal::Unknown => (&failures.unknown, ApiError::Unauthenticated),
+        KeyRefusal::Expired { .. } => (&failures.expired, ApiError::Expired),
     };
-    permitted(http, caller, scope)
+    failures.increment(1);
+    http.paces.stranger(peer, &http.metrics).err().unwrap_or(error)
+}
+
+/// The caller of a request that is let through, counted by the pace of its route.
+///
+/// # Errors
+/// [`ApiError::TooMany`].
+pub(crate) fn paced(http: &Http, route: &Route, caller: Caller) -> Result<Caller, ApiError> {
+    http.paces.known(&caller, route.pace, &http.metrics)?;
+    Ok(caller)
 }
 
 /// The caller, if it has the scope.
@@ -81,6 +102,7 @@ fn permitted(http: &Http, caller: Caller, scope: Scope) -> Result<Caller, ApiErr
         return Ok(caller);
     }
     http.metrics.auth_failures.scope.increment(1);
+    http.paces.known(&caller, Pace::Common, &http.metrics)?;
     Err(ApiError::Forbidden(scope))
 }
 

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use super::auth::{Seen, authorise};
+use super::auth::{Seen, authorise, paced};
 use super::error::ApiError;
 use super::extract::{Query, percent_decode};
 use super::listener::Peer;
@@ -53,21 +53,27 @@ pub(crate) fn inline(
         Ok(caller) => caller,
         Err(refusal) => return Some((refusal.into_response(), seen(Arc::clone(&http.anonymous.id)))),
     };
-    let answer = match known_by_path(http, &request.uri) {
-        Ok(Some(answer)) => answer,
+    let known = match known_by_path(http, &caller, &request.uri) {
+        Ok(Some(answer)) => Ok(answer),
+        // Counted by the router's guard.
         Ok(None) => return None,
-        Err(error) => return Some((counted::<Response>(http, 1, Err(error)).into_response(), seen(caller.id))),
+        Err(error) => counted(http, 1, Err(error)),
+    };
+    let id = Arc::clone(&caller.id);
+    let answer = match paced(http, route, caller).and(known) {
+        Ok(answer) => answer,
+        Err(error) => return Some((error.into_response(), seen(id))),
     };
     // The request's headers have been read; their map, emptied, spares the answer one of its own.
     let mut headers = std::mem::take(&mut request.headers);
     headers.clear();
-    Some((respond(http, trace.started, &answer, headers), seen(caller.id)))
+    Some((respond(http, trace.started, &answer, headers), seen(id)))
 }
 
 /// The answer to a check by path that takes no read.
-fn known_by_path(http: &Http, uri: &Uri) -> Result<Option<Answer>, ApiError> {
+fn known_by_path(http: &Http, caller: &Caller, uri: &Uri) -> Result<Option<Answer>, ApiError> {
     let claims = claims_by_path(uri)?;
-    let asked = Asked::new(http, &claims)?;
+    let asked = Asked::new(http, caller, &claims)?;
     let Some(verdict) = asked.known(http)? else { return Ok(None) };
     asked.note_seen(http);
     Ok(Some(Answer::new(verdict, asked.judged)))
@@ -139,7 +145,7 @@ pub(crate) async fn one(
     started: Instant,
     claims: &Claims<'_>,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::new(http, claims)?;
+    let asked = Asked::new(http, caller, claims)?;
     let verdict = counted(http, 1, asked.verdict(http, caller).await)?;
     asked.note_seen(http);
     Ok(respond(http, started, &Answer::new(verdict, asked.judged), HeaderMap::new()))

@@ -74,7 +74,7 @@ async fn one_token(http: &Http, caller: &Caller, members: &Members<'_>) -> Resul
     let judge = async {
         let _permit = http.in_flight.enter(1, caller)?;
         let mut many = Many::with_capacity(1);
-        many.ask_token(http, &token).await?;
+        many.ask_token(http, caller, &token).await?;
         let mut body = Bytes::new();
         many.judge(http, caller, |answer| body = answer.body()).await.map(|()| json(body))
     };
@@ -91,7 +91,7 @@ async fn ids_in_order(
         let _permit = http.in_flight.enter(ids.len(), caller)?;
         let mut many = Many::with_capacity(ids.len());
         for (index, id) in ids.iter().enumerate() {
-            many.ask_id(http, id, iss).map_err(|error| error.at(index))?;
+            many.ask_id(http, caller, id, iss).map_err(|error| error.at(index))?;
             if index % IDS_PER_TURN == IDS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
@@ -107,7 +107,7 @@ async fn tokens_in_order(http: &Http, caller: &Caller, tokens: &[&RawValue]) -> 
         let mut many = Many::with_capacity(tokens.len());
         for (index, token) in tokens.iter().enumerate() {
             let token = text_of("tokens", token).map_err(|error| error.at(index))?;
-            many.ask_token(http, &token).await.map_err(|error| error.at(index))?;
+            many.ask_token(http, caller, &token).await.map_err(|error| error.at(index))?;
             if index % TOKENS_PER_TURN == TOKENS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
@@ -139,9 +139,9 @@ struct Plain<'h> {
 
 impl<'h> Plain<'h> {
     /// From the first of them.
-    fn of(http: &'h Http, claims: &Claims<'_>) -> Result<Self, ApiError> {
+    fn of(http: &'h Http, caller: &Caller, claims: &Claims<'_>) -> Result<Self, ApiError> {
         let issuer = &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer;
-        let asked = Asked::new(http, claims)?;
+        let asked = Asked::new(http, caller, claims)?;
         Ok(Self { issuer, judged: asked.judged, cut_off: http.denylist.cut_off(&asked.claims)?, checks: 0 })
     }
 }
@@ -177,12 +177,12 @@ impl<'h> Many<'h> {
     }
 
     /// One element of `ids`: a `jti`, or an object of claims. The request's `iss` holds for elements without their own.
-    fn ask_id(&mut self, http: &'h Http, id: &RawValue, iss: Option<&str>) -> Result<(), ApiError> {
+    fn ask_id(&mut self, http: &'h Http, caller: &Caller, id: &RawValue, iss: Option<&str>) -> Result<(), ApiError> {
         let iss = iss.map(Cow::Borrowed);
         if id.get().as_bytes().starts_with(b"{") {
             let mut claims = Claims::of_members(&Members::parse(id.get().as_bytes())?)?;
             claims.iss = claims.iss.or(iss);
-            return self.ask(http, &Asked::new(http, &claims)?);
+            return self.ask(http, &Asked::new(http, caller, &claims)?);
         }
         if !id.get().starts_with('"') {
             let detail = "each of `ids` must be a string, the `jti`, or an object of claims";
@@ -191,7 +191,10 @@ impl<'h> Many<'h> {
         let jti = text_of("ids", id)?;
         let plain = match &mut self.plain {
             Some(plain) => plain,
-            none => none.insert(Plain::of(http, &Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() })?),
+            none => {
+                let claims = Claims { iss, jti: Some(Cow::Borrowed(&jti)), ..Claims::default() };
+                none.insert(Plain::of(http, caller, &claims)?)
+            }
         };
         plain.checks += 1;
         let jti = Jti::parse(jti)?;
@@ -204,13 +207,13 @@ impl<'h> Many<'h> {
         Ok(())
     }
 
-    async fn ask_token(&mut self, http: &Http, token: &str) -> Result<(), ApiError> {
+    async fn ask_token(&mut self, http: &Http, caller: &Caller, token: &str) -> Result<(), ApiError> {
         match http.verifier.verify(token).await {
             Ok(token) => {
                 if let (Some(exp), Some(iat)) = (token.exp, token.iat) {
                     http.denylist.note_lifetime(&token.issuer, exp.since(iat));
                 }
-                self.ask(http, &Asked::of_token(http, &token)?)?;
+                self.ask(http, &Asked::of_token(http, caller, &token)?)?;
             }
             Err(VerifyError::Refused(reason)) => {
                 tracing::debug!(%reason, "a token that was to be checked cannot be verified");

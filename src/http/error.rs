@@ -10,13 +10,16 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::bound::Bound;
 use super::listener::BodyTimeout;
+use super::pace::TooMany;
 use crate::denylist::{Refusal, WriteError};
 use crate::issuers::IssuerError;
 use crate::keys::Scope;
 use crate::revocation::{ReasonTooLong, Unavailable};
 use crate::token::ClaimError;
 use crate::verifier::VerifyError;
+use crate::wire::KeyFault;
 
 /// What is wrong with a request, in words.
 #[derive(Debug, Clone)]
@@ -41,6 +44,15 @@ pub(crate) enum ApiError {
     /// A key or certificate without the scope.
     #[error("the API key or certificate lacks the scope `{}`", .0.as_str())]
     Forbidden(Scope),
+    /// A key whose time is over.
+    #[error("the API key has expired; use another")]
+    Expired,
+    /// A key or certificate that is bound to other issuers or clients.
+    #[error(transparent)]
+    Bound(#[from] Bound),
+    /// More requests than may be in so short a time.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// No such route or entry.
     #[error("{0}")]
     NotFound(&'static str),
@@ -163,8 +175,11 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthenticated | Self::Expired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::Bound(_) => StatusCode::FORBIDDEN,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            // The key may not do what one element asks.
+            Self::Element { error, .. } if matches!(**error, Self::Bound(_)) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Moved { .. } => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -177,7 +192,11 @@ impl ApiError {
             | Self::Reason(ReasonTooLong { .. })
             | Self::Issuer(IssuerError::NoneConfigured | IssuerError::Missing | IssuerError::Unknown)
             | Self::Refused(
-                Refusal::LifetimeTooLong { .. } | Refusal::InFuture { .. } | Refusal::TooManyChanges { .. },
+                Refusal::LifetimeTooLong { .. }
+                | Refusal::InFuture { .. }
+                | Refusal::TooManyChanges { .. }
+                | Refusal::KeyEnded { .. }
+                | Refusal::LastAdminKey,
             )
             // The request was read; that one element cannot be is a refusal of what it asks.
             | Self::Element { .. } => {
@@ -209,6 +228,12 @@ impl ApiError {
 /// Why a caller may hold less than what is configured.
 fn for_admins(reserved: u64) -> String {
     if reserved == 0 { String::new() } else { format!(", of which {reserved} are reserved for admins") }
+}
+
+impl From<KeyFault> for ApiError {
+    fn from(KeyFault { field, limit, detail }: KeyFault) -> Self {
+        Self::Invalid(Fault { detail, field: Some(field.into()), limit })
+    }
 }
 
 impl From<VerifyError> for ApiError {

@@ -18,6 +18,7 @@ use super::in_flight::Permit;
 use super::listener::BodyTimeout;
 use crate::keys::Caller;
 
+pub(crate) use lists::Lists;
 pub(crate) use members::{Members, text_of};
 pub(crate) use query::{Query, percent_decode};
 

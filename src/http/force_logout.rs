@@ -8,13 +8,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::{Extension, Json};
 
-use super::Http;
 use super::error::ApiError;
 use super::extract::{Members, Query, json};
 use super::openapi::{Guarded, Reading, Stored};
 use super::revocations::id_of;
 use super::revoke::origin;
 use super::trace::Trace;
+use super::{Http, bound};
 use crate::clock::NumericDate;
 use crate::denylist::{Foreseen, LogOutOutcome, LogOutRequest, SeenChecks};
 use crate::keys::{Caller, Scope};
@@ -47,6 +47,7 @@ pub(crate) async fn force_logout(
     let body = json(&http, &caller, &headers, body).await?;
     let members = Members::parse(&body)?;
     let request = read(&http, &members)?;
+    bound::cutoff(&http, &caller, &request.issuer, &request.target)?;
     if members.flag("dry_run")? {
         let whom = whom(&request.target, &request.issuer);
         let selector = request.target.selector();

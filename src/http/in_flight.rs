@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_last_tenth_is_for_admins_and_every_place_is_given_back() {
-        let caller = |scopes: &[Scope]| Caller { id: "a".into(), scopes: Scopes::of(scopes) };
+        let caller = |scopes: &[Scope]| Caller::new("a", Scopes::of(scopes));
         let (user, admin) = (caller(&[Scope::Check]), caller(&[Scope::Check, Scope::Admin]));
         let in_flight = InFlight::new("x", 100);
         let held = in_flight.enter(90, &user).unwrap();
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_permit_grows_and_shrinks_and_keeps_what_it_has_when_refused() {
-        let admin = Caller { id: "a".into(), scopes: Scopes::ALL };
+        let admin = Caller::new("a", Scopes::ALL);
         let in_flight = InFlight::new("x", 100);
         let mut permit = in_flight.begin(&admin);
         permit.hold(60).unwrap();

@@ -12,7 +12,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ApiError;
 use super::extract::Query;
-use super::{check, check_many, force_logout, probes, purge, restore, revocations, revoke};
+use super::{check, check_many, force_logout, keys, probes, purge, restore, revocations, revoke};
 use crate::wire::Problem;
 
 #[derive(OpenApi)]
@@ -26,7 +26,7 @@ use crate::wire::Problem;
     ),
     paths(
         revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
-        revocations::list, revocations::show, restore::restore, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
+        revocations::list, revocations::show, restore::restore, keys::list, keys::create, keys::revoke, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
     ),
     components(schemas(crate::wire::RevokeManyAnswer)),
     modifiers(&ApiKeys, &OptionalBodies),
@@ -79,12 +79,15 @@ pub(crate) enum Guarded {
     /// No API key, or none of ours, and no certificate of a known client
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(Problem),
-    /// The API key or certificate lacks the scope
+    /// The API key or certificate lacks the scope, or is bound to other issuers or clients
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
     /// Well-formed but refused; `field` and `limit` say why
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),
+    /// Too many requests in so short a time; `detail` names the limit
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
     /// Unavailable: nothing is known, and nothing may be concluded
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),

@@ -8,12 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Uri};
 use axum::{Extension, Json};
 
-use super::Http;
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
 use super::openapi::{Guarded, Reading, Stored};
 use super::revoke::origin;
 use super::trace::Trace;
+use super::{Http, bound};
 use crate::keys::Caller;
 use crate::wire::{PurgeAnswer, PurgeBody};
 
@@ -34,6 +34,7 @@ pub(crate) async fn purge(
     body: Body,
 ) -> Result<Json<PurgeAnswer>, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
+    bound::whole_server(&http, &caller)?;
     if headers.contains_key(CONTENT_TYPE) && Media::of(&headers) != Some(Media::Json) {
         return Err(ApiError::MediaType("application/json"));
     }

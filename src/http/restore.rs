@@ -7,13 +7,13 @@ use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, Uri};
 use axum::{Extension, Json};
 
-use super::Http;
 use super::error::ApiError;
 use super::extract::Query;
 use super::openapi::{Guarded, Stored};
 use super::revocations::{id_of, key_of, to_wire};
 use super::revoke::origin;
 use super::trace::Trace;
+use super::{Http, bound};
 use crate::denylist::{RestoreOutcome, RestoreRequest};
 use crate::event::Seq;
 use crate::keys::Caller;
@@ -54,11 +54,17 @@ pub(crate) async fn restore(
     let seq = expected(&headers)?;
     let not_found = || ApiError::NotFound("no live entry has this id");
     let key = uri.path().strip_prefix("/revocations/").and_then(key_of).ok_or_else(not_found)?;
+    // An id is that of one issuer and one value for ever, so what is looked at now is what is taken back then.
+    if !caller.bounds.is_empty() {
+        let entry = http.denylist.entry(key).await?;
+        entry.filter(|listed| bound::shows(&caller, &listed.entry)).ok_or_else(not_found)?;
+    }
     let request = RestoreRequest { key, seq, reason };
     match http.denylist.restore(request, origin(&caller, &trace)).await? {
         RestoreOutcome::Restored { seq, targets } => {
             let (still, more) = http.denylist.standing(targets, STILL_MATCHING_MAX).await?;
-            let still_matching = still.into_iter().map(to_wire).collect();
+            let still = still.into_iter().filter(|listed| bound::shows(&caller, &listed.entry));
+            let still_matching = still.map(to_wire).collect();
             Ok(Json(RestoreAnswer { seq, id: id_of(&key), still_matching, more }))
         }
         RestoreOutcome::NotFound => Err(not_found()),

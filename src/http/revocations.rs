@@ -3,19 +3,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::http::header::ETAG;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Http;
 use super::error::ApiError;
 use super::extract::Query;
 use super::openapi::Guarded;
+use super::{Http, bound};
 use crate::denylist::{self, ListFilter, Listed, Page};
+use crate::keys::Caller;
 use crate::revocation::Target;
 use crate::token::{Issuer, Key, Selector, Subject};
 use crate::wire::{Entries, Entry, Problem};
@@ -40,10 +41,18 @@ const LIMIT_MAX: usize = 1_000;
     ),
     responses((status = 200, description = "One page", body = Entries), Guarded),
 )]
-pub(crate) async fn list(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<Entries>, ApiError> {
+pub(crate) async fn list(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<Entries>, ApiError> {
     let mut query = Query::parse(uri.query(), &["sub", "iss", "kind", "after", "limit"], &[])?;
     let kind = query.text("kind").map(|kind| Selector::from_name(&kind).ok_or_else(unknown_kind)).transpose()?;
-    let filter = ListFilter { kind, ..filter(&http, query.text("iss").as_deref(), query.text("sub"))? };
+    let filter = filter(&http, query.text("iss").as_deref(), query.text("sub"))?;
+    if let Some(issuer) = &filter.issuer {
+        bound::issuer(&http, &caller, issuer)?;
+    }
+    let filter = ListFilter { kind, bounds: caller.bounds.clone(), ..filter };
     let before = query.text("after").map(|after| after.parse().map_err(|_| unknown_cursor())).transpose()?;
     let limit = limit(query.text("limit").as_deref())?;
     let Page { entries, next } = http.denylist.list(filter, before, limit).await?;
@@ -64,13 +73,18 @@ pub(crate) async fn list(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json
         Guarded,
     ),
 )]
-pub(crate) async fn show(State(http): State<Arc<Http>>, uri: Uri) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn show(
+    State(http): State<Arc<Http>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<impl IntoResponse, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
     let key = uri.path().strip_prefix("/revocations/").and_then(key_of);
     let entry = match key {
         Some(key) => http.denylist.entry(key).await?,
         None => None,
     };
+    let entry = entry.filter(|listed| bound::shows(&caller, &listed.entry));
     let entry = entry.ok_or(ApiError::NotFound("no live entry has this id"))?;
     Ok(([(ETAG, format!("\"{}\"", entry.seq))], Json(to_wire(entry))))
 }
@@ -83,7 +97,7 @@ fn filter(http: &Http, iss: Option<&str>, sub: Option<Cow<'_, str>>) -> Result<L
         return Ok(ListFilter::default());
     }
     let issuer = http.denylist.issuers().resolve(iss)?.issuer.clone();
-    Ok(ListFilter { issuer: Some(issuer), sub, kind: None })
+    Ok(ListFilter { issuer: Some(issuer), sub, ..ListFilter::default() })
 }
 
 fn limit(text: Option<&str>) -> Result<usize, ApiError> {

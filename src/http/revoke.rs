@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::auth::{Seen, authorise};
+use super::auth::{Seen, authorise, paced};
 use super::error::ApiError;
 use super::extract::{Media, Members, Query, whole};
 use super::listener::Peer;
 use super::openapi::{Guarded, Reading, Stored};
 use super::trace::Trace;
-use super::{Http, Route, revoke_many};
+use super::{Http, Route, bound, revoke_many};
 use crate::clock::NumericDate;
 use crate::denylist::{Outcome, Proof, RevokeRequest, WriteError};
 use crate::event::{Origin, Source};
@@ -62,10 +62,11 @@ pub(crate) async fn guarded(
     request: &Parts,
     body: Body,
 ) -> (Response, Seen) {
-    let (caller, answer) = match authorise(http, route.access, &request.headers, peer) {
+    let caller = authorise(http, route.access, &request.headers, peer);
+    let (caller, answer) = match caller.and_then(|caller| paced(http, route, caller)) {
         Ok(caller) => {
             let answer = answer(http, &caller, trace, &request.uri, &request.headers, body).await;
-            (caller.id, answer)
+            (Arc::clone(&caller.id), answer)
         }
         Err(refusal) => (Arc::clone(&http.anonymous.id), Err(refusal)),
     };
@@ -94,7 +95,7 @@ async fn answer(
 }
 
 async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError> {
-    let request = read(http, body).await?;
+    let request = read(http, &by.caller, body).await?;
     let outcomes = by.revoke(http, vec![request]).await?;
     match outcomes.into_iter().next() {
         Some(Outcome::Stored { seq, ends_at }) => {
@@ -120,13 +121,15 @@ pub(crate) fn origin(caller: &Caller, trace: &Trace) -> Origin<'static> {
 
 /// On whose behalf something is revoked.
 pub(crate) struct By {
+    pub(crate) caller: Caller,
     origin: Origin<'static>,
     is_admin: bool,
 }
 
 impl By {
     fn new(caller: &Caller, trace: &Trace) -> Self {
-        Self { is_admin: caller.scopes.contains(Scope::Admin), origin: origin(caller, trace) }
+        let is_admin = caller.scopes.contains(Scope::Admin);
+        Self { caller: caller.clone(), origin: origin(caller, trace), is_admin }
     }
 
     /// Revokes all of `requests`; returns after what is stored of them is durable (promise 1).
@@ -138,21 +141,27 @@ impl By {
 /// What one body, or one line, asks to revoke. A raw token is verified here.
 ///
 /// # Errors
-/// [`ApiError`] that names the member and the limit, or says why the token is refused.
-pub(crate) async fn read(http: &Http, json: &[u8]) -> Result<RevokeRequest, ApiError> {
+/// [`ApiError`] that names the member and the limit, or the caller's bound, or says why the token is refused.
+pub(crate) async fn read(http: &Http, caller: &Caller, json: &[u8]) -> Result<RevokeRequest, ApiError> {
     let members = Members::parse(json)?;
     let reason = members.text("reason")?.map(Reason::parse).transpose()?.map(Reason::into_owned);
     if !members.has("token") {
-        return by_claims(http, &members, reason);
+        return by_claims(http, caller, &members, reason);
     }
     members.only(&["token", "reason"])?;
     let token = members.text("token")?.unwrap_or_default();
     // As above: fetching keys makes it large.
     let token = Box::pin(http.verifier.verify_to_revoke(&token)).await?;
+    bound::proven(http, caller, &token.issuer, token.client_id.as_ref())?;
     by_token(http, token, reason)
 }
 
-fn by_claims(http: &Http, members: &Members<'_>, reason: Option<Reason<'static>>) -> Result<RevokeRequest, ApiError> {
+fn by_claims(
+    http: &Http,
+    caller: &Caller,
+    members: &Members<'_>,
+    reason: Option<Reason<'static>>,
+) -> Result<RevokeRequest, ApiError> {
     members.only(&["jti", "exp", "iss", "sub", "reason"])?;
     let missing = |name: &'static str| ApiError::invalid(name, format!("`{name}` is missing"));
     let jti = members.text("jti")?.ok_or_else(|| missing("jti"))?;
@@ -165,6 +174,7 @@ fn by_claims(http: &Http, members: &Members<'_>, reason: Option<Reason<'static>>
         exp,
         reason,
     };
+    bound::asserted(http, caller, &revocation.issuer)?;
     Ok(RevokeRequest { revocation, proof: Proof::Asserted })
 }
 

@@ -124,7 +124,7 @@ impl Many<'_> {
             self.reject(number, format!("the line is too long; the limit limits.line_bytes_max is {limit} bytes"));
             return Ok(());
         };
-        match read(self.http, &text).await {
+        match read(self.http, &self.by.caller, &text).await {
             Ok(request) => {
                 self.chunk.push((number, request));
                 self.chunk_bytes += text.len();

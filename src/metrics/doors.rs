@@ -192,6 +192,8 @@ pub struct AuthFailures {
     pub missing: Counter,
     /// What was sent is no key of ours.
     pub unknown: Counter,
+    /// The key has expired.
+    pub expired: Counter,
     /// The key lacks the scope.
     pub scope: Counter,
     /// The key is bound to other issuers or clients.
@@ -204,6 +206,31 @@ impl AuthFailures {
             let labels = [("reason", reason)];
             registrar.counter("revokd_auth_failures_total", "Requests turned away for their key, by reason", &labels)
         };
-        Self { missing: reason("missing"), unknown: reason("unknown"), scope: reason("scope"), bound: reason("bound") }
+        Self {
+            missing: reason("missing"),
+            unknown: reason("unknown"),
+            expired: reason("expired"),
+            scope: reason("scope"),
+            bound: reason("bound"),
+        }
+    }
+}
+
+/// `revokd_rate_limited_total`, by who it was.
+#[derive(Clone)]
+pub struct RateLimited {
+    /// A known caller, past `limits.requests_per_s`.
+    pub key: Counter,
+    /// Somebody without a valid key, past `limits.strangers_per_s`.
+    pub stranger: Counter,
+}
+
+impl RateLimited {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        let who = |who| {
+            let labels = [("who", who)];
+            registrar.counter("revokd_rate_limited_total", "Requests answered 429, by who asked too often", &labels)
+        };
+        Self { key: who("key"), stranger: who("stranger") }
     }
 }

@@ -13,7 +13,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use webpki::EndEntityCert;
 
-use crate::keys::{Caller, Scope, Scopes};
+use crate::event::KEY_BOUNDS_MAX;
+use crate::keys::{Bounds, Caller, Scope, Scopes};
+use crate::token::{ClaimError, ClientId, Issuer};
 
 /// Longest name of a row, bytes: it becomes the actor of events.
 const SAN_BYTES_MAX: usize = 1_024;
@@ -96,6 +98,40 @@ pub struct ClientSettings {
     /// What its bearer may do, of `revoke`, `check`, `admin` and `audit`; at least one. Required.
     #[serde(deserialize_with = "scopes", serialize_with = "names")]
     pub scopes: Vec<Scope>,
+    /// The issuers that it may do anything about, 64 at the most; all if empty.
+    #[serde(default)]
+    pub issuers: Vec<String>,
+    /// The clients whose tokens it may do anything about, 64 at the most; all if empty.
+    #[serde(default)]
+    pub client_ids: Vec<String>,
+}
+
+impl ClientSettings {
+    /// A row without bounds.
+    #[must_use]
+    pub const fn new(san: San, scopes: Vec<Scope>) -> Self {
+        Self { san, scopes, issuers: Vec::new(), client_ids: Vec::new() }
+    }
+
+    fn bounds(&self) -> Result<Bounds, ClientError> {
+        let refused = |key, fault: String| ClientError::Bounds { san: self.san.clone(), key, fault };
+        for (key, list) in [("issuers", &self.issuers), ("client_ids", &self.client_ids)] {
+            if list.len() > KEY_BOUNDS_MAX {
+                return Err(refused(key, format!("it names {}; the limit is {KEY_BOUNDS_MAX}", list.len())));
+            }
+        }
+        let unusable = |key| move |error: ClaimError| refused(key, error.to_string());
+        let named = |name: &String| match Issuer::parse(name.clone()) {
+            // The issuer without a name is there only where there is no other.
+            Ok(issuer) if issuer == Issuer::NAMELESS => Err(refused("issuers", "an issuer has a name".to_owned())),
+            parsed => parsed.map_err(unusable("issuers")),
+        };
+        let client_id = |name: &String| ClientId::parse(name.clone()).map_err(unusable("client_ids"));
+        Ok(Bounds {
+            issuers: self.issuers.iter().map(named).collect::<Result<_, _>>()?,
+            client_ids: self.client_ids.iter().map(client_id).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Scope>, D::Error> {
@@ -124,6 +160,16 @@ pub enum ClientError {
     NoScope {
         /// The row's name.
         san: San,
+    },
+    /// A row is bound to what cannot be.
+    #[error("[[tls.clients]] \"{san}\": `{key}` cannot be used: {fault}")]
+    Bounds {
+        /// The row's name.
+        san: San,
+        /// The row's key.
+        key: &'static str,
+        /// What is wrong.
+        fault: String,
     },
     /// Too many rows.
     #[error("there are {count} [[tls.clients]]; the limit is {CLIENTS_MAX}")]
@@ -162,11 +208,11 @@ impl Clients {
             return Err(ClientError::TooMany { count: settings.len() });
         }
         let mut rows = HashMap::with_capacity(settings.len());
-        for ClientSettings { san, scopes } in settings {
+        for row @ ClientSettings { san, scopes, .. } in settings {
             if scopes.is_empty() {
                 return Err(ClientError::NoScope { san: san.clone() });
             }
-            let caller = Caller { id: format!("cert:{san}").into(), scopes: Scopes::of(scopes) };
+            let caller = Caller::bound(format!("cert:{san}"), Scopes::of(scopes), row.bounds()?);
             if rows.insert(san.clone(), caller).is_some() {
                 return Err(ClientError::Twice { san: san.clone() });
             }
@@ -197,7 +243,7 @@ mod tests {
     use super::*;
 
     fn clients(rows: &[(&str, Scope)]) -> Clients {
-        let row = |(san, scope): &(&str, Scope)| ClientSettings { san: san.parse().unwrap(), scopes: vec![*scope] };
+        let row = |(san, scope): &(&str, Scope)| ClientSettings::new(san.parse().unwrap(), vec![*scope]);
         Clients::new(&rows.iter().map(row).collect::<Vec<_>>()).unwrap()
     }
 
@@ -287,12 +333,36 @@ mod tests {
 
     #[test]
     fn rows_that_say_nothing_or_the_same_are_refused_by_name() {
-        let row = |san: &str, scopes: &[Scope]| ClientSettings { san: san.parse().unwrap(), scopes: scopes.to_vec() };
+        let row = |san: &str, scopes: &[Scope]| ClientSettings::new(san.parse().unwrap(), scopes.to_vec());
         let refused = |rows: &[ClientSettings]| Clients::new(rows).unwrap_err().to_string();
         let said = refused(&[row("dns:a", &[Scope::Check]), row("dns:A", &[Scope::Admin])]);
         assert!(said.contains("\"dns:a\""), "{said}");
         assert!(refused(&[row("uri:a:b", &[])]).contains("\"uri:a:b\": `scopes` is empty"));
         let many: Vec<_> = (0..=CLIENTS_MAX).map(|n| row(&format!("dns:c{n}"), &[Scope::Check])).collect();
         assert!(refused(&many).contains("1001 [[tls.clients]]; the limit is 1000"));
+    }
+
+    #[test]
+    fn a_row_is_bound_to_what_it_names_and_not_to_what_cannot_be() {
+        let row = |issuers: &[&str], client_ids: &[&str]| {
+            let owned = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
+            let row = ClientSettings::new("dns:a".parse().unwrap(), vec![Scope::Check]);
+            Clients::new(&[ClientSettings { issuers: owned(issuers), client_ids: owned(client_ids), ..row }])
+        };
+        let clients = row(&["https://a"], &["shop"]).unwrap();
+        let Known::By(caller) = clients.know(&certificate(&["dns:a"])) else { panic!("nobody's") };
+        let (issuer, client_id) = (Issuer::parse("https://a").unwrap(), ClientId::parse("shop").unwrap());
+        assert!(caller.bounds.allow(&issuer, Some(&client_id)) && !caller.bounds.allow(&issuer, None));
+        let (many, long) = (vec!["x"; 65], "x".repeat(1_025));
+        for (issuers, client_ids, key) in [
+            (&many[..], &[][..], "issuers"),
+            (&[], &many, "client_ids"),
+            (&[""], &[], "issuers"),
+            (&[], &[""], "client_ids"),
+            (&[&long], &[], "issuers"),
+        ] {
+            let said = row(issuers, client_ids).unwrap_err().to_string();
+            assert!(said.contains("\"dns:a\"") && said.contains(&format!("`{key}`")), "{said}");
+        }
     }
 }

@@ -68,9 +68,14 @@ fn the_example_of_a_tls_client_in_the_shipped_file_can_be_used() {
     let example: Vec<_> = lines.map(|line| line.trim_start_matches('#').trim_start()).collect();
     let tls = "[server]\nlisten = \"tls://127.0.0.1:1\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n\
                client_ca_file = \"c\"\n";
-    let case = Case::file(&format!("{tls}{}", example.join("\n")));
+    let issuer = "[[issuers]]\niss = \"https://auth.example\"\n";
+    let case = Case::file(&format!("{tls}{}\n{issuer}", example.join("\n")));
     let config = case.config();
     assert_eq!(config.tls.clients[0].san.to_string(), "dns:gateway.internal");
+    assert_eq!(
+        (&*config.tls.clients[0].issuers[0], &*config.tls.clients[0].client_ids[0]),
+        ("https://auth.example", "shop")
+    );
     let settings = config.tls_settings().unwrap();
     assert_eq!(settings.client_ca_file, Some(case.dir.path().join("c")));
 }

@@ -75,3 +75,12 @@ fn checks_without_a_key_are_for_this_machine_only_over_tls_too() {
     let keyless = format!("{FILES}[check]\nkeyless = true\n");
     assert!(with_listener(&keyless).problems()[0].contains("tls://0.0.0.0:2 in `server.listen` is not loopback"));
 }
+
+#[test]
+fn a_row_is_bound_to_issuers_that_are_configured() {
+    let row = "[[tls.clients]]\nsan = \"dns:a\"\nscopes = [\"check\"]\nissuers = [\"https://a\", \"https://b\"]\n";
+    let issuer = "[[issuers]]\niss = \"https://a\"\n";
+    let problems = with_listener(&format!("{FILES}client_ca_file = \"c\"\n{row}{issuer}")).problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("\"dns:a\": `issuers` names \"https://b\""), "{problems:?}");
+}

@@ -15,6 +15,7 @@ use crate::real_server::{self, EACH_SECOND, Home, RealServer};
 mod chance;
 mod damage;
 mod first_start;
+mod keys;
 mod ledger;
 mod load;
 

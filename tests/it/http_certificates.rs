@@ -10,7 +10,7 @@ use super::test_app::{Answer, TestApp};
 
 /// A peer over TLS whose certificate has this scope, or who has shown none that is known.
 fn peer(scope: Option<Scope>) -> Peer {
-    let caller = |scope| Caller { id: "cert:dns:gateway.internal".into(), scopes: Scopes::of(&[scope]) };
+    let caller = |scope| Caller::new("cert:dns:gateway.internal", Scopes::of(&[scope]));
     Peer::Tls { address: "192.0.2.1:1".parse().unwrap(), caller: scope.map(caller) }
 }
 

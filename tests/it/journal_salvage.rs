@@ -74,22 +74,22 @@ fn of_version(version: u8, at: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn what_another_version_wrote_is_refused_by_name_and_not_thrown_away_as_damage() {
     let (disk, ..) = damaged();
-    disk.put("journal/MANIFEST", &of_version(9, 6, &disk.bytes("journal/MANIFEST")));
+    disk.put("journal/MANIFEST", &of_version(99, 6, &disk.bytes("journal/MANIFEST")));
     let refused = salvage(&*disk.arc(), &mut |_, _| {}).unwrap_err();
     assert!(
-        matches!(&refused, JournalError::Version { file, found: 9, .. } if file == "journal/MANIFEST"),
+        matches!(&refused, JournalError::Version { file, found: 99, .. } if file == "journal/MANIFEST"),
         "{refused}"
     );
 
     // A frame, and an event in a frame, in a journal that has lost its manifest.
-    for (at, what) in [(3, "version 9"), (60, "event format version 9"), (61, "event kind 9")] {
+    for (at, what) in [(3, "version 99"), (60, "event format version 99"), (61, "event kind 99")] {
         let disk = SimDisk::new();
         let (mut journal, _, _) = open(&disk, SMALL).unwrap();
         journal.append(START, &mut group(1..2, START)).unwrap();
         let path = disk.segments()[0].clone();
         let written = disk.bytes(&path);
         let frame_bytes = 56 + u32::from_le_bytes(written[4..8].try_into().unwrap()) as usize + 16;
-        disk.put(&path, &of_version(9, at, &written[..frame_bytes]));
+        disk.put(&path, &of_version(99, at, &written[..frame_bytes]));
         let Err(refused) = open(&disk, SMALL) else { panic!("opened") };
         assert!(refused.to_string().contains(what) && refused.to_string().contains(&path), "{refused}");
         assert!(!matches!(refused, JournalError::Damaged { .. }), "{refused}");

@@ -64,6 +64,7 @@ pub fn settings() -> Settings {
         read_timeout_ms: 30_000,
         shares: ShareLimits { entries_max: 1_000_000, journal_bytes_max: 1_000_000_000, cutoffs_max: 10_000 },
         changes_per_entry_max: 64,
+        keys_max: 1_000,
         heartbeat_s: 600,
     }
 }

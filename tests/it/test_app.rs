@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use revokd::clock::{Clock, ClockSettings, ManualTime};
+use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
 use revokd::denylist::{self, Denylist, Opened, Settings, Sources};
-use revokd::event::Change;
+use revokd::event::{ApiKeyRecord, Change, Event, Origin};
 use revokd::http::listener::Peer;
 use revokd::http::{Door, Http, HttpSettings};
 use revokd::index::Index;
@@ -109,9 +109,26 @@ impl TestApp {
 
     /// A new key with these scopes.
     pub(crate) fn key_with(&self, scopes: &[Scope]) -> String {
-        let new = generate("test", Scopes::of(scopes)).unwrap();
-        self.denylist.keys().apply(&Change::KeyCreated(new.record));
+        self.key_made(scopes, |_| ())
+    }
+
+    /// A new key with these scopes, and what `set` sets.
+    pub(crate) fn key_made(&self, scopes: &[Scope], set: impl FnOnce(&mut ApiKeyRecord<'static>)) -> String {
+        let mut new = generate("test", Scopes::of(scopes)).unwrap();
+        set(&mut new.record);
+        let change = Change::KeyCreated(new.record);
+        let (recorded_at, ends_at) = (START, NumericDate::NEVER);
+        self.denylist.keys().apply(&Event { seq: 0, recorded_at, ends_at, origin: Origin::INTERNAL, change });
         new.text
+    }
+
+    /// Sends a request with this key.
+    pub(crate) async fn request_as(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        self.send(request.body(body.map_or_else(Body::empty, |body| body.to_string().into())).unwrap()).await
     }
 
     /// Sends a request as it is.
@@ -250,7 +267,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.header("cache-control"), "no-store");
-        assert_eq!(status == 503, self.headers.contains_key("retry-after"));
+        assert_eq!(matches!(status, 429 | 503), self.headers.contains_key("retry-after"));
         let problem = self.json();
         assert_eq!(problem["status"], status);
         assert_eq!(problem["type"], "about:blank");

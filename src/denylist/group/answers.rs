@@ -1,7 +1,7 @@
 //! What the callers of one group are answered, once it is durable.
 
 use super::super::places::Place;
-use super::super::request::{LogOutOutcome, Outcome, RestoreOutcome, WriteError};
+use super::super::request::{KeyOutcome, LogOutOutcome, Outcome, RestoreOutcome, WriteError};
 use super::super::writer::Reply;
 use crate::event::Seq;
 
@@ -25,6 +25,7 @@ pub(in super::super) struct Answers {
     revokes: Vec<Decided<Vec<Outcome>>>,
     log_outs: Vec<Decided<LogOutOutcome>>,
     restores: Vec<Decided<RestoreOutcome>>,
+    keys: Vec<Decided<KeyOutcome>>,
     records: Vec<Decided<Seq>>,
 }
 
@@ -56,6 +57,10 @@ impl Answers {
         self.restores.push(Decided { reply, answer, _place: Some(place) });
     }
 
+    pub(super) fn key_changed(&mut self, reply: Reply<KeyOutcome>, outcome: KeyOutcome, place: Place) {
+        self.keys.push(Decided { reply, answer: Ok(outcome), _place: Some(place) });
+    }
+
     pub(super) fn recorded(&mut self, reply: Reply<Seq>, seq: Seq) {
         self.records.push(Decided { reply, answer: Ok(seq), _place: None });
     }
@@ -65,6 +70,7 @@ impl Answers {
         self.revokes.into_iter().for_each(|decided| decided.send(written));
         self.log_outs.into_iter().for_each(|decided| decided.send(written));
         self.restores.into_iter().for_each(|decided| decided.send(written));
+        self.keys.into_iter().for_each(|decided| decided.send(written));
         self.records.into_iter().for_each(|decided| decided.send(written));
     }
 }

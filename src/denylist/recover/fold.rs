@@ -76,7 +76,7 @@ impl Fold {
 
     /// Takes one event in. A doubt about the index is kept for later: the fold of what is no entry goes on.
     pub(super) fn take(&mut self, raw: &[u8], event: &Event<'_>) {
-        self.keys.apply(&event.change);
+        self.keys.apply(event);
         match &event.change {
             Change::LifetimeRaised { issuer, lifetime_s } => raise(&mut self.lifetimes, issuer, *lifetime_s),
             Change::NamingSet { issuer, naming } => {
@@ -107,6 +107,7 @@ impl Fold {
     pub(super) fn forget_ended(&mut self, earliest: NumericDate) {
         // Of all that was folded: in doubt nothing is expected of the index, and its entries are held all the same.
         self.usage.forget_ended(earliest);
+        self.keys.forget_ended(earliest);
         let _changed = self.cutoffs.forget_ended(earliest);
         let Ok(buckets) = &self.index else { return };
         for bucket in buckets.withdraw_ended(earliest) {

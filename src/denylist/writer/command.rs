@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 use super::super::bucket::List;
 use super::super::places::Place;
 use super::super::request::{
-    LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest, RevokeRequest, WriteError,
+    KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest, RevokeRequest,
+    WriteError,
 };
 use super::adopt::Adopted;
 use crate::clock::NumericDate;
-use crate::event::{Change, Origin, Seq};
+use crate::event::{ApiKeyRecord, Change, Origin, Seq};
 use crate::journal::{JournalError, Snapshot};
 use crate::revocation::Unavailable;
 use crate::token::Issuer;
@@ -26,7 +27,11 @@ pub(in super::super) enum Command {
     Restore(Box<Ask<RestoreRequest, RestoreOutcome>>),
     /// A verified token of this lifetime, seconds, was checked.
     Saw { issuer: Issuer<'static>, lifetime_s: i64 },
-    /// Journal a change that is no entry (an API key).
+    /// Take an API key in.
+    CreateKey(Box<Ask<ApiKeyRecord<'static>, KeyOutcome>>),
+    /// Refuse the API key of this id from now on.
+    RevokeKey(Box<Ask<String, KeyOutcome>>),
+    /// Journal a change that is no entry and needs no decision.
     Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
     /// Drop what has ended.
     Purge { reply: Reply<PurgeReport> },
@@ -47,6 +52,8 @@ impl Command {
             Self::Revoke(ask) => drop(ask.reply.send(Err(error))),
             Self::LogOut(ask) => drop(ask.reply.send(Err(error))),
             Self::Restore(ask) => drop(ask.reply.send(Err(error))),
+            Self::CreateKey(ask) => drop(ask.reply.send(Err(error))),
+            Self::RevokeKey(ask) => drop(ask.reply.send(Err(error))),
             Self::Saw { .. } => {}
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
             other => return Some(other),

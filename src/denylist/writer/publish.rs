@@ -15,7 +15,7 @@ impl Writer {
         let mut cutoffs = Vec::new();
         for pending in events {
             let event = Event::decode(&pending.raw).map_err(|_| Unavailable::Index)?;
-            self.state.apply(&event.change);
+            self.state.apply(&event);
             let Some((key, bucket)) = event.entry() else { continue };
             let bucket = match self.state.buckets.get(bucket) {
                 Some(bucket) => bucket,

@@ -41,6 +41,7 @@ impl Writer {
         if let Err(error) = self.state.cutoffs.forget_ended(forgettable) {
             tracing::error!(%error, "ended cutoffs stay in memory; no answer depends on it");
         }
+        self.state.keys.forget_ended(forgettable);
         let (done, drops) = oneshot::channel();
         let _ = self.indexer.send(indexer::Command::Drop { buckets: ended, done });
         let (replies, drops, began) = (vec![reply], Some(drops), Instant::now());

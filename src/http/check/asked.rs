@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::super::Http;
 use super::super::error::ApiError;
 use super::super::extract::{Members, Query};
+use super::super::{Http, bound};
 use super::no_entry;
 use crate::clock::NumericDate;
 use crate::denylist::{Priority, SeenRun};
@@ -65,11 +65,11 @@ pub(crate) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Holds the claims of a request against the limits, the list of issuers and `check.required`.
+    /// Holds the claims of a request against the limits, the list of issuers, the caller's bounds and `check.required`.
     ///
     /// # Errors
-    /// The claim that is missing, empty or too long, or the issuer that cannot be resolved.
-    pub(crate) fn new(http: &'a Http, claims: &'a Claims<'_>) -> Result<Self, ApiError> {
+    /// The claim that is missing, empty or too long, the issuer that cannot be resolved, or the bound.
+    pub(crate) fn new(http: &'a Http, caller: &Caller, claims: &'a Claims<'_>) -> Result<Self, ApiError> {
         let token = TokenClaims {
             issuer: &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer,
             jti: claims.jti.as_deref().map(Jti::parse).transpose()?,
@@ -78,14 +78,14 @@ impl<'a> Asked<'a> {
             client_id: claims.client_id.as_deref().map(ClientId::parse).transpose()?,
             iat: claims.iat,
         };
-        Self::complete(http, token, claims.iss.is_some())
+        Self::complete(http, caller, token, claims.iss.is_some())
     }
 
     /// The check of a verified token.
     ///
     /// # Errors
-    /// A claim that `check.required` names and the token lacks.
-    pub(crate) fn of_token(http: &Http, token: &'a VerifiedToken) -> Result<Self, ApiError> {
+    /// The bound that it is beyond, or a claim that `check.required` names and the token lacks.
+    pub(crate) fn of_token(http: &Http, caller: &Caller, token: &'a VerifiedToken) -> Result<Self, ApiError> {
         let claims = TokenClaims {
             issuer: &token.issuer,
             jti: Some(token.jti.borrowed()),
@@ -94,10 +94,16 @@ impl<'a> Asked<'a> {
             client_id: token.client_id.as_ref().map(ClientId::borrowed),
             iat: token.iat,
         };
-        Self::complete(http, claims, token.issuer != Issuer::NAMELESS)
+        Self::complete(http, caller, claims, token.issuer != Issuer::NAMELESS)
     }
 
-    fn complete(http: &Http, claims: TokenClaims<'a>, is_issuer_named: bool) -> Result<Self, ApiError> {
+    fn complete(
+        http: &Http,
+        caller: &Caller,
+        claims: TokenClaims<'a>,
+        is_issuer_named: bool,
+    ) -> Result<Self, ApiError> {
+        bound::check(http, caller, &claims)?;
         let mut judged = Judged::default();
         for (selector, is_there) in [
             (Selector::Jti, claims.jti.is_some()),
@@ -145,7 +151,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Whose reads a caller may use.
-pub(crate) const fn priority(caller: &Caller) -> Priority {
+pub(crate) fn priority(caller: &Caller) -> Priority {
     if caller.scopes.contains(Scope::Admin) { Priority::Admin } else { Priority::Ordinary }
 }
 

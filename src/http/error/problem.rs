@@ -27,11 +27,15 @@ impl ApiError {
             Self::Issuer(_) => Some("iss".into()),
             Self::Refused(Refusal::LifetimeTooLong { .. }) => Some("exp".into()),
             Self::Refused(Refusal::InFuture { .. }) => Some("issued_before".into()),
+            Self::Refused(Refusal::KeyEnded { .. }) => Some("expires_at".into()),
+            Self::Bound(bound) => bound.field().map(Into::into),
             Self::Moved { .. } => Some("If-Match".into()),
             Self::Unverifiable(_) => Some("token".into()),
             Self::Element { error, .. } | Self::Stream { error, .. } => error.field(),
-            Self::Refused(Refusal::TooManyChanges { .. } | Refusal::Full { .. })
+            Self::Refused(Refusal::TooManyChanges { .. } | Refusal::Full { .. } | Refusal::LastAdminKey)
             | Self::Unauthenticated
+            | Self::Expired
+            | Self::TooMany(_)
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::MethodNotAllowed { .. }
@@ -52,7 +56,8 @@ impl ApiError {
             Self::Claim(_) => Some(CLAIM_BYTES_MAX as u64),
             Self::Reason(_) => Some(REASON_BYTES_MAX as u64),
             Self::Refused(Refusal::LifetimeTooLong { limit_s, .. }) => u64::try_from(*limit_s).ok(),
-            Self::Refused(Refusal::InFuture { limit, .. }) => u64::try_from(limit.0).ok(),
+            Self::Refused(Refusal::InFuture { limit, .. } | Refusal::KeyEnded { limit }) => u64::try_from(limit.0).ok(),
+            Self::TooMany(too_many) => Some(too_many.per_s.into()),
             Self::Refused(Refusal::TooManyChanges { limit }) => Some(u64::from(*limit)),
             Self::Refused(Refusal::Full { limit, .. })
             | Self::TooLarge { limit, .. }
@@ -60,8 +65,11 @@ impl ApiError {
             Self::BodyTimeout(BodyTimeout { timeout }) => u64::try_from(timeout.as_millis()).ok(),
             Self::Element { error, .. } | Self::Stream { error, .. } => error.limit(),
             Self::Unverifiable(_)
+            | Self::Refused(Refusal::LastAdminKey)
             | Self::Issuer(_)
             | Self::Unauthenticated
+            | Self::Expired
+            | Self::Bound(_)
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::Moved { .. }
@@ -98,7 +106,10 @@ impl ApiError {
             // RFC 9110 section 15.5.9: the rest of the body is not waited for.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Self::Unauthenticated = self {
+        if let Self::TooMany(too_many) = self {
+            headers.insert(RETRY_AFTER, too_many.retry_after_s.into());
+        }
+        if let Self::Unauthenticated | Self::Expired = self {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Self::MethodNotAllowed { allow } = self

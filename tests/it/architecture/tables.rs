@@ -37,7 +37,7 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["src/clock.rs", "src/http/listener.rs", "src/metrics/process.rs"]),
     ("rustls", &["src/tls.rs", "src/tls/"]),
     ("sled", &["src/index.rs", "src/index/"]),
-    ("subtle", &["src/keys.rs"]),
+    ("subtle", &["src/keys/roster.rs"]),
     ("tokio_cron_scheduler", &["src/jobs.rs", "src/jobs/"]),
     ("tokio_rustls", &["src/tls.rs", "src/tls/"]),
     ("toml", &["src/config.rs", "src/config/"]),
@@ -71,6 +71,8 @@ pub(super) const SYNCERS: &[&str] = &["src/journal.rs", "src/journal/"];
 pub(super) const SPAWNERS: &[(&str, &str)] = &[
     ("spawn", "src/app.rs"),
     ("spawn_blocking", "src/app.rs"),
+    // The three threads of the core.
+    ("spawn", "src/app/threads.rs"),
     // Files are read on a thread that may hang with their file system.
     ("spawn_blocking", "src/app/renewal.rs"),
     // The watchdog of an index that hangs.

@@ -34,7 +34,7 @@ impl Secured {
     async fn with_clients(limits: ConnectionLimits, client_auth: Option<ClientAuth>, sans: &[&str]) -> Self {
         let authority = Authority::new("ours");
         let (certificate_file, key_file) = authority.write("server", &authority.server(&["localhost"]));
-        let row = |san: &&str| ClientSettings { san: san.parse().unwrap(), scopes: vec![revokd::keys::Scope::Check] };
+        let row = |san: &&str| ClientSettings::new(san.parse().unwrap(), vec![revokd::keys::Scope::Check]);
         let settings = Settings {
             certificate_file,
             key_file,

@@ -1,0 +1,146 @@
+//! Who may do what, walked through the description that callers are given: what is not open is refused without a key, and
+//! with every key that is not one for it, before it does anything.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use revokd::event::{Change, Event, Origin};
+use revokd::keys::Scope;
+use serde_json::{Value, json};
+
+use super::test_app::{Answer, START, TestApp};
+
+/// What everybody may ask. Whatever is added here is open to the world.
+const OPEN: [(&str, &str); 4] = [("get", "/livez"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/openapi.json")];
+
+/// One described route, and a request to it that does something.
+struct Case {
+    name: String,
+    method: Method,
+    path: String,
+    /// The scope that its tag stands for.
+    needed: Scope,
+    body: Option<Value>,
+    if_match: Option<u64>,
+}
+
+/// The scope of the routes under a tag, as the description says it.
+fn scope_of(tag: &str) -> Scope {
+    Scope::from_name(tag).unwrap_or_else(|| panic!("say here which scope routes of the tag {tag:?} need"))
+}
+
+/// Every route that the description has and the list above has not.
+async fn guarded(app: &TestApp) -> Vec<Case> {
+    let revoked = app.post_json("/revoke", &json!({"jti": "known", "exp": START.0 + 900})).await.ok();
+    let id = app.get("/revocations").await.ok()["revocations"][0]["id"].as_str().unwrap().to_owned();
+    let key = app.post_json("/keys", &json!({"label": "victim", "scopes": ["check"]})).await.ok();
+    let document = app.get("/openapi.json").await.ok();
+    let mut cases = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if OPEN.contains(&(method, path)) {
+                continue;
+            }
+            let (body, if_match) = match (method.as_str(), path.as_str()) {
+                ("post", "/revoke") => (Some(json!({"jti": "new", "exp": START.0 + 900})), None),
+                ("post", "/check") => (Some(json!({"jti": "known"})), None),
+                ("post", "/force-logout") => (Some(json!({"sub": "alice"})), None),
+                ("post", "/keys") => (Some(json!({"label": "mine", "scopes": ["admin"]})), None),
+                ("post", "/purge") => (Some(json!({"trust_clock": true})), None),
+                ("delete", "/revocations/{id}") => (None, revoked["seq"].as_u64()),
+                _ => (None, None),
+            };
+            let own_id = if path.starts_with("/keys") { key["id"].as_str().unwrap() } else { &id };
+            let asked = path.replace("{jti}", "known").replace("{id}", own_id);
+            cases.push(Case {
+                name: format!("{method} {path}"),
+                method: method.to_uppercase().parse().unwrap(),
+                path: if (method.as_str(), path.as_str()) == ("get", "/check") {
+                    "/check?jti=known".to_owned()
+                } else {
+                    asked
+                },
+                needed: scope_of(operation["tags"][0].as_str().unwrap()),
+                body,
+                if_match,
+            });
+        }
+    }
+    cases
+}
+
+async fn ask(app: &TestApp, case: &Case, key: Option<&str>) -> Answer {
+    let mut request = Request::builder().method(&case.method).uri(&case.path);
+    if let Some(key) = key {
+        request = request.header("x-api-key", key);
+    }
+    if let Some(seq) = case.if_match {
+        request = request.header("if-match", seq);
+    }
+    let body = match &case.body {
+        Some(body) => {
+            request = request.header("content-type", "application/json");
+            Body::from(body.to_string())
+        }
+        None => Body::empty(),
+    };
+    app.send(request.body(body).unwrap()).await
+}
+
+/// Keys that once were good for everything.
+fn spent(app: &TestApp) -> [(&'static str, String); 3] {
+    let expired = app.key_made(&Scope::ALL, |record| record.expires_at = Some(START));
+    let revoked = app.key_with(&Scope::ALL);
+    let id = revoked["revokd_".len()..][..12].to_owned();
+    let change = Change::KeyRevoked { id: id.into() };
+    app.denylist.keys().apply(&Event { seq: 0, recorded_at: START, ends_at: START, origin: Origin::INTERNAL, change });
+    let mut wrong = app.key.clone();
+    let last = if wrong.pop() == Some('A') { 'E' } else { 'A' };
+    wrong.push(last);
+    [("expired", expired), ("revoked", revoked), ("wrong in its last character", wrong)]
+}
+
+#[tokio::test]
+async fn no_route_but_the_open_ones_does_anything_without_a_good_key() {
+    let app = TestApp::new();
+    let cases = guarded(&app).await;
+    assert!(cases.len() >= 12, "the description is not what it was");
+    let spent = spent(&app);
+    let before = (app.denylist.status().last_seq, app.denylist.keys().list().len());
+    for case in &cases {
+        ask(&app, case, None).await.problem(401);
+        for (what, key) in &spent {
+            let answer = ask(&app, case, Some(key)).await;
+            assert_eq!(answer.status, 401, "{} with a key that is {what}", case.name);
+        }
+        for scope in Scope::ALL.into_iter().filter(|scope| *scope != case.needed) {
+            let answer = ask(&app, case, Some(&app.key_with(&[scope]))).await;
+            assert_eq!(answer.status, 403, "{} with the scope {}", case.name, scope.as_str());
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(&format!("`{}`", case.needed.as_str())), "{}: {detail}", case.name);
+        }
+        let all_but: Vec<_> = Scope::ALL.into_iter().filter(|scope| *scope != case.needed).collect();
+        assert_eq!(ask(&app, case, Some(&app.key_with(&all_but))).await.status, 403, "{}", case.name);
+    }
+    let made = app.denylist.keys().list().len() - cases.len() * Scope::ALL.len();
+    assert_eq!((app.denylist.status().last_seq, made), before, "something was done");
+    // The same requests do something, or give something away, where the key is good for them: deletions last.
+    let (deletions, others): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.method == Method::DELETE);
+    for case in others.into_iter().chain(deletions) {
+        let before = app.denylist.status().last_seq;
+        let answer = ask(&app, case, Some(&app.key_with(&[case.needed]))).await;
+        assert_eq!(answer.status, 200, "{} {answer:?}", case.name);
+        let changes = !matches!(case.name.as_str(), "post /check") && case.method != Method::GET;
+        assert_eq!(app.denylist.status().last_seq > before, changes, "{}", case.name);
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_is_described_and_answers_everybody() {
+    let app = TestApp::new();
+    let document = app.get("/openapi.json").await.ok();
+    for (method, path) in OPEN {
+        assert_eq!(document["paths"][path][method]["security"], json!([]), "{method} {path}");
+        let request = Request::builder().method(Method::GET).uri(path).body(Body::empty()).unwrap();
+        assert_eq!(app.send(request).await.status, 200, "{path}");
+    }
+}
