@@ -73,7 +73,8 @@ fn iss<'a>(event: &'a Event<'_>) -> Option<&'a str> {
     let issuer = match &event.change {
         Change::Revoked(revocation) => &revocation.issuer,
         Change::Cutoff(record) => &record.cutoff.issuer,
-        Change::Restored { issuer, .. }
+        Change::NamingSet { issuer, .. }
+        | Change::Restored { issuer, .. }
         | Change::CutoffRestored { issuer, .. }
         | Change::LifetimeRaised { issuer, .. } => issuer,
         _ => return None,

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::clock::NumericDate;
 use crate::revocation::{BucketId, Cutoff, Reason, Revocation, Target};
-use crate::token::{ClientId, Issuer, Jti, Key, Selector};
+use crate::token::{ClientId, Issuer, Jti, Key, Naming, Selector};
 
 pub use codec::DecodeError;
 
@@ -140,6 +140,14 @@ pub enum Change<'a> {
         /// Why.
         reason: Option<Reason<'a>>,
     },
+    /// Tokens of an issuer are known by these claims from now on; without such an event by the standard ones. Made at start
+    /// only, while no entry of the issuer lives (promise 16).
+    NamingSet {
+        /// The issuer.
+        issuer: Issuer<'a>,
+        /// Its claims.
+        naming: Naming<'a>,
+    },
     /// A known caller was refused. Changes nothing, as the two below; all three are for the audit.
     Refused {
         /// The route, as the table of `http.rs` writes it; empty where it stands for several.
@@ -245,6 +253,7 @@ impl<'a> Event<'a> {
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
             | Change::ClockTrusted
+            | Change::NamingSet { .. }
             | Change::Refused { .. }
             | Change::Strangers { .. }
             | Change::LossAccepted { .. } => return None,

@@ -66,6 +66,7 @@ fn holders(event: &Event<'_>) -> impl Iterator<Item = Holder> {
         | Change::KeyRevoked { .. }
         | Change::LifetimeRaised { .. }
         | Change::ClockTrusted
+        | Change::NamingSet { .. }
         | Change::Refused { .. }
         | Change::Strangers { .. }
         | Change::LossAccepted { .. } => None,

@@ -108,6 +108,7 @@ impl Keys {
             | Change::CutoffRestored { .. }
             | Change::LifetimeRaised { .. }
             | Change::ClockTrusted
+            | Change::NamingSet { .. }
             | Change::Refused { .. }
             | Change::Strangers { .. }
             | Change::LossAccepted { .. } => {}

@@ -10,7 +10,7 @@ pub struct AuditRecord {
     pub seq: u64,
     /// When it was recorded.
     pub at: i64,
-    /// What was done: `revoked`, `restored`, `cutoff`, `key_created`, `key_revoked`, `lifetime_raised`, `clock_trusted`,
+    /// What was done: `revoked`, `restored`, `cutoff`, `key_created`, `key_revoked`, `lifetime_raised`, `clock_trusted`, `naming_set`,
     /// `refused` (a known caller), `strangers` (callers without a valid key, counted by the minute) or `loss_accepted`.
     pub what: String,
     /// Id of the key that asked; absent for revokd itself and for strangers.
@@ -31,7 +31,7 @@ pub struct AuditRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iss: Option<String>,
-    /// What `value` is: a selector, `key` or `history`.
+    /// What `value` is: a selector, `key`, `history`, or `claim`: the one that stands for `jti`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub kind: Option<String>,

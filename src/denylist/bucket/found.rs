@@ -51,6 +51,7 @@ impl Found {
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
             | Change::ClockTrusted
+            | Change::NamingSet { .. }
             | Change::Refused { .. }
             | Change::Strangers { .. }
             | Change::LossAccepted { .. } => return Err(Unavailable::Index),

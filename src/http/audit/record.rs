@@ -69,6 +69,12 @@ fn with_change(said: AuditRecord, event: &Event<'_>) -> AuditRecord {
         Change::LifetimeRaised { issuer, lifetime_s } => {
             AuditRecord { iss: iss(issuer), lifetime_s: Some(*lifetime_s), ..said }
         }
+        Change::NamingSet { issuer, naming } => AuditRecord {
+            iss: iss(issuer),
+            kind: Some("claim".to_owned()),
+            value: Some(naming.jti.to_string()),
+            ..said
+        },
         Change::ClockTrusted => said,
         Change::Refused { route, status, count } => AuditRecord {
             route: Some(route.to_string()).filter(|route| !route.is_empty()),
@@ -94,6 +100,7 @@ fn what(change: &Change<'_>) -> &'static str {
         Change::KeyRevoked { .. } => "key_revoked",
         Change::LifetimeRaised { .. } => "lifetime_raised",
         Change::ClockTrusted => "clock_trusted",
+        Change::NamingSet { .. } => "naming_set",
         Change::Cutoff(_) => "cutoff",
         Change::Refused { .. } => "refused",
         Change::Strangers { .. } => "strangers",
