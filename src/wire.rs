@@ -5,6 +5,7 @@
 mod answers;
 mod keys;
 mod new_key;
+mod oauth;
 mod requests;
 
 pub use answers::{
@@ -14,4 +15,5 @@ pub use answers::{
 };
 pub use keys::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
 pub use new_key::{KeyFault, NewKeyError};
+pub use oauth::{Audience, GlobalRevocationBody, IntrospectAnswer, OAuthError, OAuthMetadata, SubjectId, TokenForm};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

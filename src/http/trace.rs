@@ -11,6 +11,7 @@ use axum::response::Response;
 
 use super::auth::Seen;
 use super::error::ApiError;
+use super::oauth;
 use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,13 +25,15 @@ pub(crate) struct Trace {
     /// When the request's head had been read.
     pub(crate) started: Instant,
     id: HeaderValue,
+    /// Whether errors are said as OAuth clients expect them.
+    speaks_oauth: bool,
 }
 
 impl Trace {
     /// Takes over the caller's `X-Request-Id` if it is harmless (promise 12 forbids to log what is not), else makes one.
-    pub(crate) fn start(headers: &HeaderMap) -> Self {
+    pub(crate) fn start(headers: &HeaderMap, path: &str) -> Self {
         let id = headers.get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned();
-        Self { started: Instant::now(), id: id.unwrap_or_else(new_id) }
+        Self { started: Instant::now(), id: id.unwrap_or_else(new_id), speaks_oauth: oauth::speaks(path) }
     }
 
     /// The request's id.
@@ -47,7 +50,7 @@ impl Trace {
     /// Completes an answer: problems get their body, all get the headers that all have.
     pub(crate) fn complete(self, method: &Method, seen: Option<&Seen>, mut response: Response) -> Response {
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-            response = error.render(self.id());
+            response = if self.speaks_oauth { error.render_oauth() } else { error.render(self.id()) };
         }
         // HTTP/1.1 drops it by itself; over HTTP/2 a body here ends the stream with an error (RFC 9110 section 9.3.2).
         if method == Method::HEAD {
@@ -134,7 +137,7 @@ mod tests {
     fn id_after(inbound: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, inbound.parse().unwrap());
-        Trace::start(&headers).id().to_owned()
+        Trace::start(&headers, "/").id().to_owned()
     }
 
     #[test]
