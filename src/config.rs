@@ -107,6 +107,14 @@ pub struct Config {
     /// lifetime_max_s = 2678400                # instead of tokens.lifetime_max_s
     /// leeway_s = 300                          # instead of tokens.leeway_s
     /// clock_skew_s = 2                        # how far this issuer's clock may run ahead, 0 to 3600
+    /// without_jti = "signing_input"           # a token without jti is known by the SHA-256 of what is signed; or "refuse"
+    /// required_claims = ["exp"]               # a token without one is unverifiable; it can be revoked all the same
+    ///
+    /// [issuers.claims]                        # the claims that are meant; they and without_jti cannot be changed while
+    /// jti = "jti"                             # entries of the issuer live: such a start is refused
+    /// sub = "sub"
+    /// sid = "sid"
+    /// client_id = "client_id"                 # left out: client_id, and where that is not there, azp
     ///
     /// [[issuers.keys]]                        # single keys, beside key sets or instead of them
     /// alg = "HS256"                           # the one algorithm that this key is for

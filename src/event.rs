@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::clock::NumericDate;
 use crate::revocation::{BucketId, Cutoff, Reason, Revocation, Target};
-use crate::token::{ClientId, Issuer, Jti, Key, Selector};
+use crate::token::{ClientId, Issuer, Jti, Key, Naming, Selector};
 
 pub use codec::DecodeError;
 
@@ -132,6 +132,14 @@ pub enum Change<'a> {
         /// Why.
         reason: Option<Reason<'a>>,
     },
+    /// Tokens of an issuer are known by these claims from now on; without such an event by the standard ones. Made at start
+    /// only, while no entry of the issuer lives (promise 16).
+    NamingSet {
+        /// The issuer.
+        issuer: Issuer<'a>,
+        /// Its claims.
+        naming: Naming<'a>,
+    },
 }
 
 /// What is kept of a cutoff.
@@ -209,7 +217,8 @@ impl<'a> Event<'a> {
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => return None,
+            | Change::ClockTrusted
+            | Change::NamingSet { .. } => return None,
         };
         Some((key, BucketId::of(self.recorded_at, self.ends_at)))
     }

@@ -1,6 +1,6 @@
 //! The closed list of issuers, and how a request's `iss` is resolved to one of them (promise 16).
 
-use crate::token::Issuer;
+use crate::token::{Issuer, Naming};
 
 /// Why a request's `iss` cannot be resolved. All are 422 on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,8 @@ pub struct IssuerLimits {
     pub leeway_s: i64,
     /// How far the issuer's clock may run ahead: its cutoffs also take tokens whose `iat` is that much later; seconds.
     pub clock_skew_s: i64,
+    /// The claims that its tokens are known by.
+    pub naming: Naming<'static>,
 }
 
 /// All issuers, sorted as configured; never empty.
@@ -54,6 +56,7 @@ impl Issuers {
             lifetime_max_name: LIFETIME_MAX,
             leeway_s,
             clock_skew_s: CLOCK_SKEW_S,
+            naming: Naming::default(),
         };
         Self { list: vec![only], nameless: true }
     }
@@ -104,6 +107,7 @@ mod tests {
             lifetime_max_name: LIFETIME_MAX,
             leeway_s: 1,
             clock_skew_s: CLOCK_SKEW_S,
+            naming: Naming::default(),
         };
         Issuers::named(names.iter().map(limits).collect()).unwrap()
     }

@@ -4,12 +4,16 @@
 //! for byte: no trimming, no case folding, no Unicode normalisation (RFC 7519 section 4: `StringOrURI`, `jti` and `sub`
 //! are case-sensitive strings).
 
+mod naming;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
+
+pub use naming::{Naming, NamingDifference, WithoutJti};
 
 /// Longest accepted claim value, in bytes of UTF-8.
 pub const CLAIM_BYTES_MAX: usize = 1_024;

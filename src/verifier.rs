@@ -5,8 +5,8 @@
 //! introspection judges the token as a whole).
 //!
 //! The order matters. `compact` reads the token strictly; its `iss`, still the caller's word, only chooses among the
-//! configured issuers (RFC 8725 section 3.8); that issuer's keys, each pinned to its algorithms, judge the signature
-//! (`key_set`, `signature`); only then are the claims believed. `jku`, `jwk`, `x5u` and `x5c` are never read, and
+//! configured issuers (RFC 8725 section 3.8), which say by what names the claims are read (`claims`); that issuer's keys,
+//! each pinned to its algorithms, judge the signature (`key_set`, `signature`); only then are the claims believed. `jku`, `jwk`, `x5u` and `x5c` are never read, and
 //! nothing of a token ever becomes part of a path or URL.
 
 mod algorithm;
@@ -32,21 +32,23 @@ use std::task::Poll;
 use tokio_util::sync::CancellationToken;
 
 pub use self::algorithm::Algorithm;
+use self::claims::Claims;
 use self::compact::Unverified;
 use self::issuer::TrustedIssuer;
 pub use self::refusal::{JSON_DEPTH_MAX, Part, Refusal, TOKEN_BYTES_MAX, VerifyError};
 pub use self::secret::{Secret, SecretEncoding};
-pub use self::settings::{IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
+pub use self::settings::{ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Issuer, Jti, Sid, Subject};
+use crate::token::{ClientId, Issuer, Jti, Sid, Subject, WithoutJti};
 
 /// What a genuine token says. Nothing here is judged against the time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// The configured issuer whose key signed it.
     pub issuer: Issuer<'static>,
-    /// Its identifier.
-    pub jti: Option<Jti<'static>>,
+    /// Its identifier: the claim that the issuer's `claims.jti` names, else `sha-256:` and, in base64url without padding,
+    /// the SHA-256 of header, dot and payload as they were sent.
+    pub jti: Jti<'static>,
     /// Its subject.
     pub sub: Option<Subject<'static>>,
     /// Its session.
@@ -64,6 +66,8 @@ pub struct VerifiedToken {
 /// The claims that decide nothing here and are not held against a token: whoever judges it as a whole looks at them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Rest {
+    /// Whether the token's identifier is a claim of it.
+    pub has_jti: bool,
     /// `exp` with a fraction rounded down: by it an expired token is never called active.
     pub exp_floor: Option<NumericDate>,
     /// Before when it must not be accepted; a fraction is rounded up. [`NumericDate::NEVER`] for what is no time: such a
@@ -120,23 +124,51 @@ impl Verifier {
     /// A token without `iss` means the only issuer, where there is one (promise 16).
     ///
     /// # Errors
-    /// [`VerifyError::Refused`] when the token is bad; [`VerifyError::KeysUnavailable`] when nobody can say, which must
-    /// never read as a verdict (promise 3).
+    /// [`VerifyError::Refused`] when the token is bad, or lacks a claim that its issuer must put in;
+    /// [`VerifyError::KeysUnavailable`] when nobody can say, which must never read as a verdict (promise 3).
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, VerifyError> {
+        let (token, is_complete) = self.judge(token).await?;
+        if is_complete { Ok(token) } else { Err(Refusal::RequiredClaimMissing.into()) }
+    }
+
+    /// The same for a token that is to be revoked, which need not have the issuer's `required_claims`: whoever accepts
+    /// such a token nevertheless is to be protected from it.
+    ///
+    /// # Errors
+    /// As for [`Self::verify`], but for those claims.
+    pub async fn verify_to_revoke(&self, token: &str) -> Result<VerifiedToken, VerifyError> {
+        Ok(self.judge(token).await?.0)
+    }
+
+    /// The token, and whether it has every required claim.
+    async fn judge(&self, token: &str) -> Result<(VerifiedToken, bool), VerifyError> {
         let token = Unverified::parse(token)?;
-        let issuer = self.issuer_of(&token)?;
+        let (issuer, claims, is_complete) = self.read(&token)?;
         issuer.judge(&token).await?;
-        let claims = token.claims;
-        Ok(VerifiedToken {
+        let jti = match (claims.jti, issuer.naming.without_jti) {
+            (Some(jti), _) => jti,
+            (None, WithoutJti::SigningInput) => token.derived_jti()?,
+            (None, WithoutJti::Refuse) => return Err(Refusal::JtiMissing.into()),
+        };
+        let verified = VerifiedToken {
             issuer: issuer.name.clone(),
-            jti: claims.jti,
+            jti,
             sub: claims.sub,
             sid: claims.sid,
             client_id: claims.client_id,
             exp: claims.exp,
             iat: claims.iat,
             rest: claims.rest,
-        })
+        };
+        Ok((verified, is_complete))
+    }
+
+    /// Whose token it says to be, what it says, and whether it has every claim that its issuer requires.
+    fn read(&self, token: &Unverified<'_>) -> Result<(&TrustedIssuer, Claims, bool), Refusal> {
+        let payload = token.payload()?;
+        let issuer = self.issuer_of(claims::issuer(&payload)?.as_deref())?;
+        let is_complete = issuer.required_claims.iter().all(|name| claims::has(&payload, name));
+        Ok((issuer, Claims::read(&payload, &issuer.naming)?, is_complete))
     }
 
     /// Whether a token is for whoever relies on this server: its `aud` (RFC 7519 section 4.1.3) holds one of the issuer's
@@ -171,8 +203,8 @@ impl Verifier {
         stop.run_until_cancelled(all).await;
     }
 
-    fn issuer_of(&self, token: &Unverified<'_>) -> Result<&TrustedIssuer, Refusal> {
-        match (&token.claims.iss, self.issuers.as_slice()) {
+    fn issuer_of(&self, iss: Option<&str>) -> Result<&TrustedIssuer, Refusal> {
+        match (iss, self.issuers.as_slice()) {
             (_, []) => Err(Refusal::NoIssuers),
             (None, [only]) => Ok(only),
             (None, _) => Err(Refusal::IssuerMissing),

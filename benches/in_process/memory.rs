@@ -14,8 +14,8 @@ use crate::support::print_heading;
 use crate::support::process::{Process, disk_bytes};
 use crate::support::table::{Table, mib, whole};
 
-/// sled hands everything to the operating system every five seconds: what has not changed for longer stands still.
-const FILES_STAND_STILL: Duration = Duration::from_secs(7);
+/// sled hands everything to the operating system every five seconds.
+const ALL_HANDED_OVER: Duration = Duration::from_secs(7);
 
 const NAME: &str = "memory";
 
@@ -51,6 +51,7 @@ pub(crate) fn load_and_report(entries: u64, settle_s: u64) {
     let (ids, nine_tenths) = (Ids::new(1), entries / 10 * 9);
     store.load(ids, 0, nine_tenths, lifetime_s);
     let mut took = begun.elapsed();
+    sleep(ALL_HANDED_OVER);
     copy_when_still(&directory.join("index"), &directory.join("older-index"));
     let begun = Instant::now();
     store.load(ids, nine_tenths, entries, lifetime_s);
@@ -136,18 +137,15 @@ fn remove(path: &Path) {
     fs::remove_dir_all(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-/// Copies what nobody writes to meanwhile: of files that change, a copy is neither what was nor what is.
+/// Copies between two writes of sled's: of files that change meanwhile, a copy is neither what was nor what is.
 fn copy_when_still(from: &Path, to: &Path) {
     loop {
         let before = changes(from);
-        sleep(FILES_STAND_STILL);
+        copy(from, to);
         if changes(from) == before {
-            copy(from, to);
-            if changes(from) == before {
-                return;
-            }
-            remove(to);
+            return;
         }
+        remove(to);
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn issuers(config: &Config) -> Result<Issuers, AppError> {
             lifetime_max_name,
             leeway_s: settings.leeway_s.unwrap_or(tokens.leeway_s),
             clock_skew_s: settings.clock_skew_s,
+            naming: settings.naming(),
         })
     };
     let named: Vec<_> = config.issuers.iter().map(limits).collect::<Result<_, SettingsError>>()?;

@@ -8,6 +8,7 @@
 pub(super) mod fold;
 mod loss;
 pub(super) mod mend;
+mod naming;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::issuers::Issuers;
 use crate::journal::{self, Disk, Journal, JournalError, Recovery};
 use crate::metrics::Metrics;
 use crate::revocation::{BucketId, Unavailable};
+use crate::token::NamingDifference;
 
 pub use loss::{Salvaged, accept_loss};
 pub use verify::{IndexState, verify};
@@ -119,6 +121,19 @@ pub enum OpenError {
         /// The live entries.
         entries: u64,
     },
+    /// What live entries were made by is not what is configured now: checks would look for other ones (promise 16).
+    #[error(
+        "{entries} entries of the issuer {issuer:?} are live, but its tokens are known by other claims now: {difference}; \
+         take the change of its [[issuers]] section back, or wait until they have ended"
+    )]
+    Naming {
+        /// The issuer's name.
+        issuer: String,
+        /// Its live entries.
+        entries: u64,
+        /// What was changed.
+        difference: Box<NamingDifference>,
+    },
     /// A lock was poisoned while nobody but this thread could hold it.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -151,7 +166,7 @@ pub fn open(
     let index = mend::newest_generation(sources);
     let watch = Watch::new(Duration::from_millis(settings.index_timeout_ms));
     let mut fold = Fold::over(index, settings.overlay_entries_max, watch.clone());
-    let (journal, recovery) =
+    let (mut journal, recovery) =
         Journal::open(sources.disk.clone(), sources.journal, &mut |raw, event| fold.take(raw, event))?;
     if let Some(last_recorded) = recovery.last_recorded {
         clock.start_after(last_recorded);
@@ -161,6 +176,7 @@ pub fn open(
     }
     fold.forget_ended(clock.forgettable());
     check_issuers(&fold, &issuers)?;
+    naming::settle(&fold, &issuers, &mut journal, clock.now())?;
     let replayed = fold.replayed;
     let (folded, index_rebuilt) = match mend::prove(fold, &settings) {
         Ok(folded) => (folded, false),

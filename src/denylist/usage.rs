@@ -62,9 +62,11 @@ fn holders(event: &Event<'_>) -> impl Iterator<Item = Holder> {
         Change::Revoked(revocation) => Some(&revocation.issuer),
         Change::Cutoff(record) => Some(&record.cutoff.issuer),
         Change::Restored { issuer, .. } | Change::CutoffRestored { issuer, .. } => Some(issuer),
-        Change::KeyCreated(_) | Change::KeyRevoked { .. } | Change::LifetimeRaised { .. } | Change::ClockTrusted => {
-            None
-        }
+        Change::KeyCreated(_)
+        | Change::KeyRevoked { .. }
+        | Change::LifetimeRaised { .. }
+        | Change::ClockTrusted
+        | Change::NamingSet { .. } => None,
     };
     let actor = (!event.origin.actor.is_empty()).then(|| Holder::ApiKey(event.origin.actor.as_ref().into()));
     issuer.map(|issuer| Holder::Issuer(issuer.as_str().into())).into_iter().chain(actor)

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::{Change, CutoffRecord, Event, Origin, Source};
 use crate::clock::NumericDate;
 use crate::revocation::{Cutoff, Reason, Revocation, Target};
-use crate::token::{ClientId, Issuer, Jti, Selector, Sid, Subject};
+use crate::token::{CLAIM_BYTES_MAX, ClientId, Issuer, Jti, Naming, Selector, Sid, Subject, WithoutJti};
 
 /// The version that this build writes, and the only one it reads.
 const VERSION: u8 = 1;
@@ -49,6 +49,7 @@ mod kind {
     pub(super) const CUTOFF: u8 = 7;
     pub(super) const CUTOFF_RESTORED: u8 = 8;
     pub(super) const KEY_CREATED: u8 = 9;
+    pub(super) const NAMING_SET: u8 = 12;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -62,6 +63,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         Change::ClockTrusted => kind::CLOCK_TRUSTED,
         Change::Cutoff(_) => kind::CUTOFF,
         Change::CutoffRestored { .. } => kind::CUTOFF_RESTORED,
+        Change::NamingSet { .. } => kind::NAMING_SET,
     });
     out.push(event.origin.source as u8);
     out.extend_from_slice(&event.seq.to_le_bytes());
@@ -101,6 +103,15 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_target(out, *first_seq, issuer, target);
             put_str(out, reason.as_ref().map(Reason::as_str));
         }
+        Change::NamingSet { issuer, naming } => put_naming(out, issuer, naming),
+    }
+}
+
+fn put_naming(out: &mut Vec<u8>, issuer: &Issuer<'_>, naming: &Naming<'_>) {
+    let Naming { jti, sub, sid, client_id, without_jti } = naming;
+    out.push(*without_jti as u8);
+    for text in [Some(issuer.as_str()), Some(&**jti), Some(&**sub), Some(&**sid), client_id.as_deref()] {
+        put_str(out, text);
     }
 }
 
@@ -177,6 +188,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             let (first_seq, issuer, target) = reader.target()?;
             Change::CutoffRestored { issuer, target, first_seq, reason: reader.reason()? }
         }
+        kind::NAMING_SET => reader.naming()?,
         other => return Err(DecodeError::Kind(other)),
     };
     match reader.0.len() {
@@ -245,6 +257,31 @@ impl<'a> Reader<'a> {
         Ok((first_seq, issuer, target.map_err(|_| DecodeError::Value("value"))?))
     }
 
+    /// An issuer and the claims that its tokens are known by.
+    fn naming(&mut self) -> Result<Change<'a>, DecodeError> {
+        let number = self.byte()?;
+        let without_jti = WithoutJti::ALL.into_iter().find(|known| *known as u8 == number);
+        let without_jti = without_jti.ok_or(DecodeError::Value("without_jti"))?;
+        let issuer = self.issuer()?;
+        let (jti, sub, sid) = (self.claim_name()?, self.claim_name()?, self.claim_name()?);
+        let naming = Naming {
+            jti: jti.ok_or(DecodeError::Value("claim"))?,
+            sub: sub.ok_or(DecodeError::Value("claim"))?,
+            sid: sid.ok_or(DecodeError::Value("claim"))?,
+            client_id: self.claim_name()?,
+            without_jti,
+        };
+        Ok(Change::NamingSet { issuer, naming })
+    }
+
+    fn claim_name(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        let name = self.optional("claim")?;
+        match name.map(str::len) {
+            None | Some(1..=CLAIM_BYTES_MAX) => Ok(name.map(Cow::Borrowed)),
+            Some(_) => Err(DecodeError::Value("claim")),
+        }
+    }
+
     fn reason(&mut self) -> Result<Option<Reason<'a>>, DecodeError> {
         self.optional("reason")?.map(|text| Reason::parse(text).map_err(|_| DecodeError::Value("reason"))).transpose()
     }
@@ -281,7 +318,7 @@ mod tests {
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
         let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
         let trusted = Just(Change::ClockTrusted);
-        prop_oneof![revoked, restored, created(), raised, revoked_key, trusted, cutoff(), cutoff_restored()]
+        prop_oneof![revoked, restored, created(), raised, revoked_key, trusted, cutoff(), cutoff_restored(), naming()]
     }
 
     fn created() -> impl Strategy<Value = Change<'static>> {
@@ -298,6 +335,17 @@ mod tests {
                     client_ids: client_ids.into_iter().map(|name| ClientId::parse(name).unwrap()).collect(),
                     expires_at,
                 })
+            },
+        )
+    }
+
+    fn naming() -> impl Strategy<Value = Change<'static>> {
+        let name = || "\\PC{1,40}".prop_map(Cow::Owned);
+        let without_jti = prop_oneof![Just(WithoutJti::SigningInput), Just(WithoutJti::Refuse)];
+        (name(), name(), name(), proptest::option::of(name()), without_jti).prop_map(
+            |(jti, sub, sid, client_id, without_jti)| Change::NamingSet {
+                issuer: Issuer::parse("i").unwrap(),
+                naming: Naming { jti, sub, sid, client_id, without_jti },
             },
         )
     }

@@ -107,7 +107,8 @@ impl Keys {
             | Change::Cutoff(_)
             | Change::CutoffRestored { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => {}
+            | Change::ClockTrusted
+            | Change::NamingSet { .. } => {}
         }
     }
 

@@ -6,7 +6,7 @@ use super::Rest;
 use super::refusal::Refusal;
 use super::strict_json::{Object, Value};
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Jti, Selector, Sid, Subject, limited};
+use crate::token::{ClientId, Jti, Naming, Selector, Sid, Subject, limited};
 
 /// Above this a double no longer holds every whole second: 2^53.
 const FLOAT_SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
@@ -14,7 +14,6 @@ const FLOAT_SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
 /// What a token says of itself.
 #[derive(Clone)]
 pub(super) struct Claims {
-    pub(super) iss: Option<String>,
     pub(super) jti: Option<Jti<'static>>,
     pub(super) sub: Option<Subject<'static>>,
     pub(super) sid: Option<Sid<'static>>,
@@ -32,39 +31,54 @@ impl std::fmt::Debug for Claims {
 }
 
 impl Claims {
-    /// Reads them. `exp` is rounded up and `iat` down, so that neither ends an entry early nor misses a cutoff.
-    pub(super) fn read(payload: &Object<'_>) -> Result<Self, Refusal> {
-        let client_id = match optional(payload, Selector::ClientId.as_str())? {
-            None => optional(payload, "azp")?,
-            given => given,
+    /// Reads them by the names that the issuer gives them. `exp` is rounded up and `iat` down, so that neither ends an
+    /// entry early nor misses a cutoff.
+    pub(super) fn read(payload: &Object<'_>, naming: &Naming<'_>) -> Result<Self, Refusal> {
+        const CLIENT_ID: &str = Selector::ClientId.as_str();
+        let client_id = match &naming.client_id {
+            Some(name) => optional(payload, name, CLIENT_ID)?,
+            None => match optional(payload, CLIENT_ID, CLIENT_ID)? {
+                None => optional(payload, "azp", "azp")?,
+                given => given,
+            },
         };
-        let sid = optional(payload, Selector::Sid.as_str())?;
+        let sid = optional(payload, &naming.sid, Selector::Sid.as_str())?;
         Ok(Self {
-            iss: string(payload, Selector::Iss.as_str())?.map(Cow::into_owned),
-            jti: string(payload, Selector::Jti.as_str())?.map(Jti::parse).transpose()?.map(Jti::into_owned),
-            sub: string(payload, Selector::Sub.as_str())?.map(Subject::parse).transpose()?.map(Subject::into_owned),
+            jti: named(payload, &naming.jti, Selector::Jti.as_str())?.map(Jti::parse).transpose()?,
+            sub: named(payload, &naming.sub, Selector::Sub.as_str())?.map(Subject::parse).transpose()?,
             sid: sid.map(Sid::parse).transpose()?,
             client_id: client_id.map(ClientId::parse).transpose()?,
             exp: time(payload, "exp", f64::ceil)?,
             iat: time(payload, "iat", f64::floor)?,
-            rest: rest(payload)?,
+            rest: rest(payload, naming)?,
         })
     }
 }
 
 /// Nothing in here refuses a token: one whose `nbf` or `aud` is nonsense can be revoked all the same.
-fn rest(payload: &Object<'_>) -> Result<Rest, Refusal> {
+fn rest(payload: &Object<'_>, naming: &Naming<'_>) -> Result<Rest, Refusal> {
     let aud = payload.get("aud").map(|aud| match aud {
         Value::String(one) => vec![one.as_ref().to_owned()],
         Value::Strings(many) => many.iter().map(|one| one.as_ref().to_owned()).collect(),
         _ => Vec::new(),
     });
     Ok(Rest {
+        has_jti: has(payload, &naming.jti),
         exp_floor: time(payload, "exp", f64::floor)?,
         nbf: time(payload, "nbf", f64::ceil).unwrap_or(Some(NumericDate::NEVER)),
         aud,
         scope: string(payload, "scope").ok().flatten().map(Cow::into_owned),
     })
+}
+
+/// The issuer that a token names, which decides how the rest of it is read.
+pub(super) fn issuer<'a>(payload: &Object<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
+    string(payload, Selector::Iss.as_str())
+}
+
+/// Whether the claim is there, with another value than `null`.
+pub(super) fn has(payload: &Object<'_>, name: &str) -> bool {
+    payload.get(name).is_some_and(|value| *value != Value::Null)
 }
 
 fn string<'a>(payload: &Object<'a>, claim: &'static str) -> Result<Option<Cow<'a, str>>, Refusal> {
@@ -75,14 +89,19 @@ fn string<'a>(payload: &Object<'a>, claim: &'static str) -> Result<Option<Cow<'a
     }
 }
 
+/// The claim `name`, which is what `claim` means. An error cannot quote a name of the config, but says where it stands.
+fn named(payload: &Object<'_>, name: &str, claim: &'static str) -> Result<Option<String>, Refusal> {
+    let value = match payload.get(name) {
+        None => return Ok(None),
+        Some(Value::String(value)) => limited(claim, value).map(|()| value.as_ref().to_owned()).map_err(Refusal::from),
+        Some(_) => Err(Refusal::ClaimNotString { claim }),
+    };
+    value.map(Some).map_err(|refusal| if name == claim { refusal } else { Refusal::NamedClaim { claim } })
+}
+
 /// A claim that some issuers write as `null` where they have none.
-fn optional(payload: &Object<'_>, claim: &'static str) -> Result<Option<String>, Refusal> {
-    if payload.get(claim) == Some(&Value::Null) {
-        return Ok(None);
-    }
-    let Some(value) = string(payload, claim)? else { return Ok(None) };
-    limited(claim, &value)?;
-    Ok(Some(value.into_owned()))
+fn optional(payload: &Object<'_>, name: &str, claim: &'static str) -> Result<Option<String>, Refusal> {
+    if has(payload, name) { named(payload, name, claim) } else { Ok(None) }
 }
 
 fn time(payload: &Object<'_>, claim: &'static str, round: fn(f64) -> f64) -> Result<Option<NumericDate>, Refusal> {
@@ -105,7 +124,11 @@ mod tests {
     use crate::token::ClaimError;
 
     fn read(payload: &str) -> Result<Claims, Refusal> {
-        Claims::read(&Object::parse(payload, Part::Payload).unwrap())
+        read_by(payload, &Naming::default())
+    }
+
+    fn read_by(payload: &str, naming: &Naming<'_>) -> Result<Claims, Refusal> {
+        Claims::read(&Object::parse(payload, Part::Payload).unwrap(), naming)
     }
 
     fn times(payload: &str) -> (Option<i64>, Option<i64>) {
@@ -168,6 +191,31 @@ mod tests {
     }
 
     #[test]
+    fn claims_are_read_by_the_names_that_the_issuer_gives_them_and_by_no_other() {
+        let naming = Naming {
+            jti: "uti".into(),
+            sub: "oid".into(),
+            sid: "session".into(),
+            client_id: Some("appid".into()),
+            ..Naming::default()
+        };
+        let claims = read_by(r#"{"uti":"a","oid":"b","session":"c","appid":"d","jti":1,"sub":2}"#, &naming).unwrap();
+        assert_eq!(claims.jti.as_ref().map(Jti::as_str), Some("a"));
+        assert_eq!(claims.sub.as_ref().map(Subject::as_str), Some("b"));
+        assert_eq!(claims.sid.as_ref().map(Sid::as_str), Some("c"));
+        assert_eq!(claims.client_id.as_ref().map(ClientId::as_str), Some("d"));
+        let standard = r#"{"jti":"a","sub":"b","sid":"c","client_id":"d","azp":"e"}"#;
+        let claims = read_by(standard, &naming).unwrap();
+        assert!(claims.jti.is_none() && claims.sub.is_none() && claims.sid.is_none() && claims.client_id.is_none());
+        for (claim, name) in [("jti", "uti"), ("sub", "oid"), ("sid", "session"), ("client_id", "appid")] {
+            for value in ["1", "\"\"", "[]"] {
+                let refusal = read_by(&format!(r#"{{"{name}":{value}}}"#), &naming).unwrap_err();
+                assert_eq!(refusal, Refusal::NamedClaim { claim }, "{name} {value}");
+            }
+        }
+    }
+
+    #[test]
     fn names_that_are_no_strings_of_1_to_1024_bytes_are_refused() {
         let long = "x".repeat(1_025);
         for claim in ["jti", "sub", "sid", "client_id", "azp"] {
@@ -180,7 +228,9 @@ mod tests {
             let refusal = read(&format!(r#"{{"{claim}":"{long}"}}"#)).unwrap_err();
             assert_eq!(refusal, Refusal::Claim(ClaimError::TooLong { claim, bytes: 1_025 }));
         }
-        for claim in ["jti", "sub", "iss"] {
+        let payload = Object::parse(r#"{"iss":null}"#, Part::Payload).unwrap();
+        assert_eq!(issuer(&payload), Err(Refusal::ClaimNotString { claim: "iss" }));
+        for claim in ["jti", "sub"] {
             let refusal = read(&format!(r#"{{"{claim}":null}}"#)).unwrap_err();
             assert_eq!(refusal, Refusal::ClaimNotString { claim });
         }

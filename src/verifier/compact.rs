@@ -2,23 +2,26 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use super::algorithm::Algorithm;
-use super::claims::Claims;
 use super::refusal::{Part, Refusal, TOKEN_BYTES_MAX};
 use super::strict_json::{Object, Value};
-use crate::token::CLAIM_BYTES_MAX;
+use crate::token::{CLAIM_BYTES_MAX, Jti};
 
 /// Header members that change the meaning of a token and are not implemented (RFC 7515 section 4.1.11, RFC 7797,
 /// RFC 7516 section 4.1.3). Members that offer a key (`jku`, `jwk`, `x5u`, `x5c`) are never read.
 const UNSUPPORTED_MEMBERS: [&str; 3] = ["crit", "b64", "zip"];
 
-/// A well-formed token. Its claims are the caller's word until [`super::Verifier::verify`] has judged the signature.
+/// What a `jti` begins with that was made from the signing input.
+const DERIVED_PREFIX: &str = "sha-256:";
+
+/// A well-formed token. What it says is the caller's word until [`super::Verifier::verify`] has judged the signature.
 #[derive(Debug)]
 pub(super) struct Unverified<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
-    pub(super) claims: Claims,
+    payload: String,
     /// What is signed: header, dot, payload, as they came.
     pub(super) signing_input: &'a [u8],
     /// The signature in base64url, known to be canonical.
@@ -37,10 +40,22 @@ impl<'a> Unverified<'a> {
         let algorithm = algorithm(&header)?;
         let kid = kid(&header)?;
         let payload = decode_text(payload, Part::Payload)?;
-        let claims = Claims::read(&Object::parse(&payload, Part::Payload)?)?;
         decode(signature, Part::Signature)?;
         let signing_input = &token.as_bytes()[..token.len() - signature.len() - 1];
-        Ok(Self { algorithm, kid, claims, signing_input, signature })
+        Ok(Self { algorithm, kid, payload, signing_input, signature })
+    }
+
+    /// What it says.
+    pub(super) fn payload(&self) -> Result<Object<'_>, Refusal> {
+        Object::parse(&self.payload, Part::Payload)
+    }
+
+    /// What a token without a `jti` is known by: the SHA-256 of what is signed. Never of the whole token: from one ECDSA
+    /// signature anybody can make a second, which would be another name for the same token. The parts are canonical
+    /// base64url, so whoever changes a byte of the name changes what is signed.
+    pub(super) fn derived_jti(&self) -> Result<Jti<'static>, Refusal> {
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(self.signing_input));
+        Ok(Jti::parse(format!("{DERIVED_PREFIX}{digest}"))?)
     }
 }
 

@@ -16,7 +16,7 @@ use super::refusal::{Refusal, VerifyError};
 use super::secret::SecretEncoding;
 use super::settings::{IssuerSettings, KeySettings, SettingsError};
 use super::signature::KeyMaterial;
-use crate::token::{CLAIM_BYTES_MAX, Issuer};
+use crate::token::{CLAIM_BYTES_MAX, Issuer, Naming};
 
 /// An issuer whose tokens can be judged.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub(super) struct TrustedIssuer {
     pub(super) name: Issuer<'static>,
     /// Whom its tokens must be for; nobody in particular if empty.
     pub(super) audience: Vec<String>,
+    /// How its tokens are read.
+    pub(super) naming: Naming<'static>,
+    /// Claims that they must have.
+    pub(super) required_claims: Vec<String>,
     /// From the config and from a file: they never change.
     keys: Vec<Key>,
     /// What the issuer publishes: it changes.
@@ -43,6 +47,7 @@ impl TrustedIssuer {
         settings.validate()?;
         let fault = |fault: String| SettingsError::Issuer { iss: settings.iss.clone(), fault };
         let name = Issuer::parse(settings.iss.clone()).map_err(|error| fault(error.to_string()))?;
+        let (naming, required_claims) = (settings.naming(), settings.required_claims.clone());
         let allowed = settings.algorithms.clone().unwrap_or_else(|| Algorithm::ALL.to_vec());
         let mut keys = Vec::new();
         for (place, key) in settings.keys.iter().enumerate() {
@@ -65,7 +70,7 @@ impl TrustedIssuer {
         let stale_max = Duration::from_secs(settings.jwks_stale_max_s);
         let audience = settings.audience;
         let source = fetcher.map(|fetcher| JwksSource::new(settings.iss, fetcher, allowed, refresh, stale_max));
-        Ok(Self { name, audience, keys, source })
+        Ok(Self { name, naming, required_claims, audience, keys, source })
     }
 
     /// Judges the signature, with keys fetched anew where that may help and is permitted.

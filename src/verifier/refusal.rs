@@ -109,6 +109,18 @@ pub enum Refusal {
         /// Its name.
         claim: &'static str,
     },
+    /// A claim that `[issuers.claims]` names is no string, is empty or is too long.
+    #[error("the claim that `claims.{claim}` of its issuer names is not a string of 1 to {CLAIM_BYTES_MAX} bytes")]
+    NamedClaim {
+        /// The config key, which is also what the claim is taken for.
+        claim: &'static str,
+    },
+    /// A token without a `jti`, of an issuer that says `without_jti = "refuse"`.
+    #[error("the token has no `jti`, and `without_jti` of its issuer says to refuse it; `signing_input` would not")]
+    JtiMissing,
+    /// A claim that the issuer's `required_claims` names is not there.
+    #[error("a claim is missing that `required_claims` of its issuer names")]
+    RequiredClaimMissing,
     /// A claim that must be a number is something else.
     #[error("the claim `{claim}` is not a number")]
     ClaimNotNumber {

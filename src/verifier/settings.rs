@@ -1,13 +1,16 @@
 //! What the operator writes under `[[issuers]]`: who may sign tokens, with which keys, and how its tokens are judged.
 
+mod claims;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::claims::ClaimSettings;
 use super::algorithm::Algorithm;
 use super::secret::{Secret, SecretEncoding};
 use crate::issuers::CLOCK_SKEW_S;
-use crate::token::CLAIM_BYTES_MAX;
+use crate::token::{CLAIM_BYTES_MAX, Naming, WithoutJti};
 
 /// Most keys of one issuer, in the config or in one JWKS.
 pub const KEYS_MAX: usize = 100;
@@ -16,6 +19,7 @@ const REFRESH_S: std::ops::RangeInclusive<u64> = 30..=86_400;
 const STALE_S_MAX: u64 = 2_592_000;
 const LEEWAY_S_MAX: i64 = 86_400;
 const CLOCK_SKEW_S_MAX: i64 = 3_600;
+const REQUIRED_CLAIMS_MAX: usize = 100;
 
 /// One `[[issuers]]` section. Unknown keys are refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,18 @@ pub struct IssuerSettings {
     /// revoking and checking by token do not look at it, since a token for somebody else can be revoked as well.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
+    /// What becomes of a token without the claim that `claims.jti` names: `signing_input` (the default), which takes the
+    /// SHA-256 of its signing input for it, or `refuse`. Not to be changed while entries of the issuer live.
+    #[serde(default)]
+    pub without_jti: WithoutJti,
+    /// Claims that every token must have, with another value than `null`, or it is unverifiable; at most 100. It can be
+    /// revoked all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_claims: Vec<String>,
+    /// `[issuers.claims]`: the claims that name a token, its subject, session and client. Not to be changed while entries
+    /// of the issuer live.
+    #[serde(default, skip_serializing_if = "ClaimSettings::is_default")]
+    pub claims: ClaimSettings,
 }
 
 /// One `[[issuers.keys]]` section: `alg` and exactly one of `secret`, `secret_file` and `pem_file`.
@@ -161,7 +177,16 @@ impl IssuerSettings {
             leeway_s: None,
             clock_skew_s: default_clock_skew_s(),
             audience: Vec::new(),
+            without_jti: WithoutJti::default(),
+            required_claims: Vec::new(),
+            claims: ClaimSettings::default(),
         }
+    }
+
+    /// What decides the keys of this issuer's entries, beside its name.
+    #[must_use]
+    pub fn naming(&self) -> Naming<'static> {
+        self.claims.naming(self.without_jti)
     }
 
     /// Checks what can be checked without reading a file.
@@ -199,10 +224,18 @@ impl IssuerSettings {
         if self.audience.iter().any(String::is_empty) {
             return Some("`audience` has an empty entry".to_owned());
         }
+        if self.required_claims.len() > REQUIRED_CLAIMS_MAX {
+            let is = self.required_claims.len();
+            return Some(format!("`required_claims` has {is} entries; the limit is {REQUIRED_CLAIMS_MAX}"));
+        }
+        if self.required_claims.iter().any(String::is_empty) {
+            return Some("`required_claims` has an empty entry".to_owned());
+        }
         self.lifetime_max_s
             .and_then(|value| outside("lifetime_max_s", value, 1, i64::MAX))
             .or_else(|| self.leeway_s.and_then(|value| outside("leeway_s", value, 0, LEEWAY_S_MAX)))
             .or_else(|| outside("clock_skew_s", self.clock_skew_s, 0, CLOCK_SKEW_S_MAX))
+            .or_else(|| self.claims.fault())
     }
 }
 
@@ -242,7 +275,7 @@ mod tests {
     #[test]
     fn each_limit_is_named_with_its_issuer() {
         type Spoil = fn(&mut IssuerSettings);
-        let cases: [(&str, Spoil); 13] = [
+        let cases: [(&str, Spoil); 16] = [
             ("`iss`", |issuer| issuer.iss.clear()),
             ("`iss`", |issuer| issuer.iss = "x".repeat(1_025)),
             ("`jwks_refresh_s`", |issuer| issuer.jwks_refresh_s = 29),
@@ -256,6 +289,9 @@ mod tests {
             ("`leeway_s`", |issuer| issuer.leeway_s = Some(86_401)),
             ("`clock_skew_s`", |issuer| issuer.clock_skew_s = -1),
             ("`clock_skew_s`", |issuer| issuer.clock_skew_s = 3_601),
+            ("`required_claims`", |issuer| issuer.required_claims = vec![String::new()]),
+            ("`required_claims`", |issuer| issuer.required_claims = vec!["x".to_owned(); 101]),
+            ("`claims.jti`", |issuer| issuer.claims.jti.clear()),
         ];
         for (named, spoil) in cases {
             let mut issuer = IssuerSettings::named("https://a.example");

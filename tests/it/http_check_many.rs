@@ -1,6 +1,7 @@
 //! `POST /check`.
 
 use revokd::http::HttpSettings;
+use revokd::token::Selector;
 use serde_json::{Value, json};
 
 use super::test_app::{START, TestApp, forged, token};
@@ -131,11 +132,12 @@ async fn a_token_is_verified_and_judged_by_all_it_names() {
 }
 
 #[tokio::test]
-async fn a_token_that_names_nothing_to_judge_is_refused_not_good() {
-    let app = app();
+async fn a_token_without_what_every_check_must_bring_is_refused_not_good() {
+    let settings = HttpSettings { check_required: vec![Selector::Sub], ..HttpSettings::default() };
+    let app = TestApp::with(settings, &[ISS]);
     let bare = token(&json!({"iss": ISS, "exp": START.0 + 9}));
-    app.post_json("/check", &json!({"token": bare})).await.refuses(422, "jti");
-    let problem = app.post_json("/check", &json!({"tokens": [bare]})).await.refuses(422, "jti");
+    app.post_json("/check", &json!({"token": bare})).await.refuses(422, "sub");
+    let problem = app.post_json("/check", &json!({"tokens": [bare]})).await.refuses(422, "sub");
     assert_eq!(problem["index"], 0);
 }
 

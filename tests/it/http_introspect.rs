@@ -201,3 +201,13 @@ async fn a_token_without_exp_is_active_only_where_such_tokens_can_be_revoked() {
     let said = ask(&lax, &token(&without(ISS, "exp"))).await.ok();
     assert_eq!((&said["active"], said.get("exp")), (&json!(true), None));
 }
+
+#[tokio::test]
+async fn a_token_without_jti_is_known_and_no_jti_is_made_up_for_it() {
+    let app = app();
+    let nameless = token(&without(ISS, "jti"));
+    let said = ask(&app, &nameless).await.ok();
+    assert_eq!((&said["active"], said.get("jti")), (&json!(true), None));
+    app.post_json("/revoke", &json!({ "token": nameless })).await.ok();
+    assert_inactive(&ask(&app, &nameless).await, "revoked by what is signed");
+}

@@ -162,11 +162,11 @@ fn python() -> Command {
 }
 
 /// A tool that must be there: a missing one fails the test rather than skipping it.
-fn tool(path: &str) -> PathBuf {
+pub(crate) fn tool(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools").join(path);
     assert!(
         path.exists(),
-        "{} is missing: run scripts/test once: it installs the pinned PyJWT and npm jsonwebtoken there",
+        "{} is missing: run scripts/test once: it installs the pinned packages of PyPI and npm there",
         path.display()
     );
     path

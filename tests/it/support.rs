@@ -19,7 +19,7 @@ use revokd::issuers::{CLOCK_SKEW_S, IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::{self, Disk};
 use revokd::metrics::Metrics;
 use revokd::revocation::{Reason, Revocation, Target, TokenClaims, Unavailable, Verdict};
-use revokd::token::{Issuer, Jti, Key, Subject};
+use revokd::token::{Issuer, Jti, Key, Naming, Subject};
 
 mod index;
 
@@ -270,6 +270,7 @@ pub fn named_issuers(names: &[&str]) -> Issuers {
         lifetime_max_name: LIFETIME_MAX,
         leeway_s: LEEWAY_S,
         clock_skew_s: CLOCK_SKEW_S,
+        naming: Naming::default(),
     };
     Issuers::named(names.iter().map(limits).collect()).unwrap()
 }

@@ -13,7 +13,7 @@ use revokd::event::{ApiKeyRecord, Change, Event, Origin};
 use revokd::http::listener::Peer;
 use revokd::http::{Door, Http, HttpSettings};
 use revokd::index::Index;
-use revokd::issuers::{CLOCK_SKEW_S, IssuerLimits, Issuers, LIFETIME_MAX};
+use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::StoreDir;
 use revokd::keys::{Scope, Scopes, generate};
 use revokd::metrics::Metrics;
@@ -67,32 +67,38 @@ impl TestApp {
 
     /// Issuers whose clocks run ahead by so many seconds.
     pub(crate) fn with_skews(issuers: &[(&str, i64)]) -> Self {
+        let skewed =
+            |(name, clock_skew_s): &(&str, i64)| IssuerSettings { clock_skew_s: *clock_skew_s, ..trusted(name) };
+        Self::with_issuers(issuers.iter().map(skewed).collect())
+    }
+
+    /// Issuers of these settings.
+    pub(crate) fn with_issuers(issuers: Vec<IssuerSettings>) -> Self {
         Self::assemble(HttpSettings::default(), issuers, settings())
     }
 
     /// The same on a denylist with settings of its own.
     pub(crate) fn with_store(http: HttpSettings, issuers: &[&str], settings: Settings) -> Self {
-        let issuers: Vec<_> = issuers.iter().map(|name| (*name, CLOCK_SKEW_S)).collect();
-        Self::assemble(http, &issuers, settings)
+        Self::assemble(http, issuers.iter().map(|name| trusted(name)).collect(), settings)
     }
 
-    fn assemble(http: HttpSettings, issuers: &[(&str, i64)], settings: Settings) -> Self {
+    fn assemble(http: HttpSettings, issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
         let time = ManualTime::starting_at(START);
         let clock = Clock::manual(Arc::clone(&time), ClockSettings { step_max_s: 3_600, hold_s: 86_400 });
-        let limits = |(name, clock_skew_s): &(&str, i64)| IssuerLimits {
-            issuer: Issuer::parse((*name).to_owned()).unwrap(),
+        let limits = |settings: &IssuerSettings| IssuerLimits {
+            issuer: Issuer::parse(settings.iss.clone()).unwrap(),
             lifetime_max_s: LIFETIME_MAX_S,
             lifetime_max_name: LIFETIME_MAX,
             leeway_s: LEEWAY_S,
-            clock_skew_s: *clock_skew_s,
+            clock_skew_s: settings.clock_skew_s,
+            naming: settings.naming(),
         };
         let list = Issuers::named(issuers.iter().map(limits).collect());
         let list = list.unwrap_or_else(|| Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S));
         let dir = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
         let (denylist, threads) = open(dir.path(), settings, clock, list, &metrics);
-        let trusted = issuers.iter().map(|(name, _)| trusted(name)).collect();
-        let verifier = Arc::new(Verifier::new(trusted, Path::new("/")).unwrap());
+        let verifier = Arc::new(Verifier::new(issuers, Path::new("/")).unwrap());
         let readiness = Readiness::new();
         for condition in Condition::ALL {
             readiness.set(condition, true);
@@ -203,7 +209,8 @@ fn open(
     (denylist, threads)
 }
 
-fn trusted(iss: &str) -> IssuerSettings {
+/// The settings of an issuer whose tokens [`token`] makes.
+pub(crate) fn trusted(iss: &str) -> IssuerSettings {
     let mut settings = IssuerSettings::named(iss);
     if iss == AWAY {
         // Nobody listens there.

@@ -50,7 +50,8 @@ impl Found {
             Change::KeyCreated(_)
             | Change::KeyRevoked { .. }
             | Change::LifetimeRaised { .. }
-            | Change::ClockTrusted => return Err(Unavailable::Index),
+            | Change::ClockTrusted
+            | Change::NamingSet { .. } => return Err(Unavailable::Index),
         };
         Ok(Self { seq: event.seq, ends_at, revoked })
     }

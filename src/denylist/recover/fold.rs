@@ -14,7 +14,7 @@ use crate::event::{Change, Event, Seq};
 use crate::index::{Digest, Index};
 use crate::keys::Keys;
 use crate::revocation::{BucketId, Unavailable};
-use crate::token::Issuer;
+use crate::token::{Issuer, Naming};
 
 /// What the index must hold of one bucket.
 #[derive(Debug, Default, Clone, Copy)]
@@ -31,6 +31,8 @@ pub(super) struct Expected {
 pub(super) struct Fold {
     pub(super) keys: Keys,
     pub(super) lifetimes: HashMap<Issuer<'static>, i64>,
+    /// What tokens are known by, of issuers for which that was ever recorded.
+    pub(super) namings: HashMap<Issuer<'static>, Naming<'static>>,
     pub(super) usage: Usage,
     pub(super) cutoffs: Register,
     pub(super) expected: HashMap<BucketId, Expected>,
@@ -54,6 +56,7 @@ impl Fold {
         Self {
             keys: Keys::default(),
             lifetimes: HashMap::new(),
+            namings: HashMap::new(),
             usage: Usage::default(),
             cutoffs: Register::default(),
             expected,
@@ -74,8 +77,12 @@ impl Fold {
     /// Takes one event in. A doubt about the index is kept for later: the fold of what is no entry goes on.
     pub(super) fn take(&mut self, raw: &[u8], event: &Event<'_>) {
         self.keys.apply(event);
-        if let Change::LifetimeRaised { issuer, lifetime_s } = &event.change {
-            raise(&mut self.lifetimes, issuer, *lifetime_s);
+        match &event.change {
+            Change::LifetimeRaised { issuer, lifetime_s } => raise(&mut self.lifetimes, issuer, *lifetime_s),
+            Change::NamingSet { issuer, naming } => {
+                self.namings.insert(issuer.clone().into_owned(), naming.clone().into_owned());
+            }
+            _ => {}
         }
         let Some((key, bucket)) = event.entry() else { return };
         self.usage.add(bucket, event, raw.len());

@@ -88,7 +88,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn of_token(http: &Http, caller: &Caller, token: &'a VerifiedToken) -> Result<Self, ApiError> {
         let claims = TokenClaims {
             issuer: &token.issuer,
-            jti: token.jti.as_ref().map(Jti::borrowed),
+            jti: Some(token.jti.borrowed()),
             sid: token.sid.as_ref().map(Sid::borrowed),
             sub: token.sub.as_ref().map(Subject::borrowed),
             client_id: token.client_id.as_ref().map(ClientId::borrowed),

@@ -102,7 +102,8 @@ fn active(token: VerifiedToken) -> IntrospectAnswer {
         exp: rest.exp_floor.map(|exp| exp.0),
         iat: token.iat.map(|iat| iat.0),
         nbf: rest.nbf.map(|nbf| nbf.0),
-        jti: token.jti.map(|jti| jti.as_str().to_owned()),
+        // One that is derived is no claim.
+        jti: rest.has_jti.then(|| token.jti.as_str().to_owned()),
         client_id: token.client_id.map(|client_id| client_id.as_str().to_owned()),
         scope: rest.scope,
     }

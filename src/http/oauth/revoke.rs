@@ -42,7 +42,7 @@ pub(crate) async fn revoke(
 async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<Response, ApiError> {
     let done = StatusCode::OK.into_response();
     // Fetching keys makes it large.
-    let token = match Box::pin(http.verifier.verify(client.form.required("token")?)).await {
+    let token = match Box::pin(http.verifier.verify_to_revoke(client.form.required("token")?)).await {
         Err(VerifyError::Refused(refusal)) if refusal.proves_forgery() => return Ok(done),
         judged => judged?,
     };
