@@ -27,6 +27,7 @@ use crate::verifier::IssuerSettings;
 mod error;
 mod log;
 mod place;
+mod public_url;
 mod read;
 mod requests;
 mod rules;
@@ -106,7 +107,7 @@ pub struct Config {
     /// jwks_stale_max_s = 86400                # how long the last good set serves while it cannot be fetched
     /// jwks_file = "jwks.json"                 # a key set that is read once, at start
     /// algorithms = ["RS256", "ES256"]         # what this issuer signs with; left out: what its keys permit
-    /// audience = ["api"]                      # for doors to come: revoke and check do not judge `aud`
+    /// audience = ["api"]                      # other tokens are not active (introspection; revoke and check do not look)
     /// lifetime_max_s = 2678400                # instead of tokens.lifetime_max_s
     /// leeway_s = 300                          # instead of tokens.leeway_s
     /// clock_skew_s = 2                        # how far this issuer's clock may run ahead, 0 to 3600

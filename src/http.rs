@@ -14,9 +14,11 @@ mod door;
 mod error;
 mod extract;
 mod force_logout;
+mod global_revocation;
 mod in_flight;
 mod keys;
 pub mod listener;
+mod oauth;
 pub mod openapi;
 mod pace;
 mod probes;
@@ -52,6 +54,9 @@ pub enum Access {
     Open,
     /// Callers whose key has the scope.
     Needs(Scope),
+    /// The same, and they may present it as OAuth clients do. What they present may be in the body, so the endpoint lets them
+    /// in, and not the guard.
+    Client(Scope),
 }
 
 /// One row of the route table.
@@ -87,15 +92,20 @@ const REVOKE: Access = Access::Needs(Scope::Revoke);
 const CHECK: Access = Access::Needs(Scope::Check);
 const ADMIN: Access = Access::Needs(Scope::Admin);
 const AUDIT: Access = Access::Needs(Scope::Audit);
+const REVOKE_CLIENT: Access = Access::Client(Scope::Revoke);
+const CHECK_CLIENT: Access = Access::Client(Scope::Check);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 17] = [
+pub static ROUTES: [Route; 21] = [
     Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, pace: COMMON, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  pace: COMMON, endpoint: || get(check::by_path) },
     Route { method: Method::GET,    path: "/check",            access: CHECK,  pace: COMMON, endpoint: || get(check::by_query) },
     Route { method: Method::POST,   path: "/check",            access: CHECK,  pace: COMMON, endpoint: || post(check_many::check) },
     Route { method: Method::POST,   path: "/force-logout",     access: ADMIN,  pace: URGENT, endpoint: || post(force_logout::force_logout) },
+    Route { method: Method::POST,   path: global_revocation::PATH, access: ADMIN, pace: URGENT, endpoint: || post(global_revocation::revoke) },
+    Route { method: Method::POST,   path: oauth::REVOKE,       access: REVOKE_CLIENT, pace: COMMON, endpoint: || post(oauth::revoke::revoke) },
+    Route { method: Method::POST,   path: oauth::INTROSPECT,   access: CHECK_CLIENT,  pace: COMMON, endpoint: || post(oauth::introspect::introspect) },
     Route { method: Method::GET,    path: "/revocations",      access: ADMIN,  pace: URGENT, endpoint: || get(revocations::list) },
     Route { method: Method::GET,    path: "/revocations/{id}", access: ADMIN,  pace: URGENT, endpoint: || get(revocations::show) },
     Route { method: Method::DELETE, path: "/revocations/{id}", access: ADMIN,  pace: URGENT, endpoint: || delete(restore::restore) },
@@ -107,6 +117,7 @@ pub static ROUTES: [Route; 17] = [
     Route { method: Method::GET,    path: "/livez",            access: OPEN,   pace: FREE,   endpoint: || get(probes::livez) },
     Route { method: Method::GET,    path: "/readyz",           access: OPEN,   pace: FREE,   endpoint: || get(probes::readyz) },
     Route { method: Method::GET,    path: "/metrics",          access: OPEN,   pace: FREE,   endpoint: || get(probes::metrics) },
+    Route { method: Method::GET,    path: oauth::METADATA,     access: OPEN,   pace: FREE,   endpoint: || get(oauth::metadata::metadata) },
     Route { method: Method::GET,    path: "/openapi.json",     access: OPEN,   pace: FREE,   endpoint: || get(openapi::description) },
 ];
 
@@ -139,6 +150,8 @@ pub struct HttpSettings {
     pub requests_per_s: u32,
     /// Most requests a second without a valid key from one source; 0 for no limit (`limits.strangers_per_s`).
     pub strangers_per_s: u32,
+    /// Where clients reach this server, without a slash at its end; empty where nobody has said (`server.public_url`).
+    pub public_url: String,
 }
 
 impl Default for HttpSettings {
@@ -156,6 +169,7 @@ impl Default for HttpSettings {
             allow_without_exp: false,
             requests_per_s: 0,
             strangers_per_s: 0,
+            public_url: String::new(),
         }
     }
 }
@@ -200,7 +214,7 @@ async fn method_not_allowed(path: MatchedPath) -> Response {
     let methods = rows.map(|route| match route.access {
         // axum answers HEAD where there is GET; the others refuse it.
         Access::Open => "GET, HEAD",
-        Access::Needs(_) => route.method.as_str(),
+        Access::Needs(_) | Access::Client(_) => route.method.as_str(),
     });
     let allow = methods.collect::<Vec<_>>().join(", ");
     ApiError::MethodNotAllowed { allow }.into_response()

@@ -1,7 +1,8 @@
 //! A raw JWT → its claims, or a refusal, or "the keys cannot be had".
 //!
 //! Judged are the form of the token, its issuer and its signature. Not judged are `exp`, `nbf` and `aud`: whoever asks
-//! knows what an expired token means to it (a revoke of one is done already, a check of one still has a verdict).
+//! knows what an expired token means to it (a revoke of one is done already, a check of one still has a verdict, and only an
+//! introspection judges the token as a whole).
 //!
 //! The order matters. `compact` reads the token strictly; its `iss`, still the caller's word, only chooses among the
 //! configured issuers (RFC 8725 section 3.8), which say by what names the claims are read (`claims`); that issuer's keys,
@@ -58,6 +59,24 @@ pub struct VerifiedToken {
     pub exp: Option<NumericDate>,
     /// When it was issued; a fraction is rounded down.
     pub iat: Option<NumericDate>,
+    /// What only those look at who judge a token as a whole.
+    pub rest: Rest,
+}
+
+/// The claims that decide nothing here and are not held against a token: whoever judges it as a whole looks at them.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Rest {
+    /// Whether the token's identifier is a claim of it.
+    pub has_jti: bool,
+    /// `exp` with a fraction rounded down: by it an expired token is never called active.
+    pub exp_floor: Option<NumericDate>,
+    /// Before when it must not be accepted; a fraction is rounded up. [`NumericDate::NEVER`] for what is no time: such a
+    /// token never begins.
+    pub nbf: Option<NumericDate>,
+    /// Whom it is for; nobody where the claim is neither a string nor a list of strings.
+    pub aud: Option<Vec<String>>,
+    /// What it permits (RFC 8693 section 4.2), where that is a string.
+    pub scope: Option<String>,
 }
 
 impl fmt::Debug for VerifiedToken {
@@ -71,7 +90,7 @@ impl fmt::Debug for VerifiedToken {
             .field("has_client_id", &self.client_id.is_some())
             .field("exp", &self.exp)
             .field("iat", &self.iat)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,6 +158,7 @@ impl Verifier {
             client_id: claims.client_id,
             exp: claims.exp,
             iat: claims.iat,
+            rest: claims.rest,
         };
         Ok((verified, is_complete))
     }
@@ -149,6 +169,20 @@ impl Verifier {
         let issuer = self.issuer_of(claims::issuer(&payload)?.as_deref())?;
         let is_complete = issuer.required_claims.iter().all(|name| claims::has(&payload, name));
         Ok((issuer, Claims::read(&payload, &issuer.naming)?, is_complete))
+    }
+
+    /// Whether a token is for whoever relies on this server: its `aud` (RFC 7519 section 4.1.3) holds one of the issuer's
+    /// `audience`, or none is configured.
+    #[must_use]
+    pub fn is_for_us(&self, token: &VerifiedToken) -> bool {
+        let ours = self.issuers.iter().find(|issuer| issuer.name == token.issuer).map(|issuer| &issuer.audience);
+        match (&token.rest.aud, ours) {
+            (_, None) => false,
+            (None, Some(ours)) => ours.is_empty(),
+            (Some(theirs), Some(ours)) => {
+                !theirs.is_empty() && (ours.is_empty() || theirs.iter().any(|name| ours.contains(name)))
+            }
+        }
     }
 
     /// Keeps every published key set fresh until `stop` is cancelled. To be awaited once, beside the server, and only

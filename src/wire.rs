@@ -6,6 +6,7 @@ mod answers;
 mod audit;
 mod keys;
 mod new_key;
+mod oauth;
 mod requests;
 
 pub use answers::{
@@ -16,4 +17,5 @@ pub use answers::{
 pub use audit::{AuditHead, AuditRecord, AuditRecords};
 pub use keys::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
 pub use new_key::{KeyFault, NewKeyError};
+pub use oauth::{Audience, GlobalRevocationBody, IntrospectAnswer, OAuthError, OAuthMetadata, SubjectId, TokenForm};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -43,6 +43,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         allow_without_exp: config.tokens.allow_without_exp,
         requests_per_s: config.limits.requests_per_s,
         strangers_per_s: config.limits.strangers_per_s,
+        public_url: config.server.public_url.clone(),
     }
 }
 

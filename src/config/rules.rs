@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::Problem;
 use super::source::Origin;
-use super::{Audit, Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens};
+use super::{Audit, Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens, public_url};
 use crate::tls::{ClientAuth, validate_clients};
 use crate::token::Selector;
 use crate::verifier::IssuerSettings;
@@ -59,6 +59,9 @@ impl Rules<'_> {
             if server.listen[..index].contains(address) {
                 self.refuse("server.listen", format!("`server.listen` names {address} twice"));
             }
+        }
+        if let Some(fault) = public_url::fault(&server.public_url) {
+            self.refuse("server.public_url", format!("`server.public_url` {fault}"));
         }
         self.range("server.connections_max", server.connections_max, 1..=1_000_000);
         self.range("server.handshake_timeout_ms", server.handshake_timeout_ms, 1..=600_000);

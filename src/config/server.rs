@@ -18,6 +18,11 @@ pub struct Server {
     #[config(default = "127.0.0.1:7009", deserialize_with = listen)]
     pub listen: Vec<ListenAddress>,
 
+    /// Where OAuth clients reach this server, as in `"https://revokd.example"`: `https`, or `http` on loopback; no slash at its
+    /// end. Said by `/.well-known/oauth-authorization-server`, which is not there without it.
+    #[config(default = "")]
+    pub public_url: String,
+
     /// Most connections at a time; one more is closed at once, and the last tenth is for callers on this machine. 1 to 1,000,000.
     #[config(default = 10_000)]
     pub connections_max: usize,

@@ -13,7 +13,7 @@ use super::listener::Peer;
 use super::{Access, Http, Pace, Route};
 use crate::keys::{Caller, KEY_PREFIX, KeyRefusal, Scope};
 
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What the access log says of a request: the route as the table writes it, never the path that was asked.
 #[derive(Debug, Clone)]
@@ -28,6 +28,10 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if let Access::Client(_) = route.access {
+        request.extensions_mut().insert(route);
+        return seen(next.run(request).await, route, Arc::clone(&http.anonymous.id));
+    }
     // The door has put it there.
     let peer = request.extensions().get().unwrap_or(&Peer::Unix);
     let caller = authorise(&http, route.access, request.headers(), peer);
@@ -42,7 +46,8 @@ pub(crate) async fn guard(
 
 /// Notes for the access log which row of the table answered whom.
 fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Response {
-    response.extensions_mut().insert(Seen { route: route.path, caller });
+    // An endpoint that lets its callers in by itself knows better.
+    response.extensions_mut().get_or_insert_with(|| Seen { route: route.path, caller });
     response
 }
 
@@ -55,7 +60,7 @@ fn seen(mut response: Response, route: &'static Route, caller: Arc<str>) -> Resp
 pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiError> {
     let scope = match access {
         Access::Open => return Ok(http.anonymous.clone()),
-        Access::Needs(scope) => scope,
+        Access::Needs(scope) | Access::Client(scope) => scope,
     };
     if let Some(caller) = peer.caller().filter(|_| !presents_a_key(headers)) {
         return permitted(http, caller.clone(), scope);
@@ -71,15 +76,15 @@ pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: 
     };
     match caller {
         Ok(caller) => permitted(http, caller, scope),
-        Err(refusal) => Err(turned_away(http, peer, &presented, &refusal)),
+        Err(refusal) => Err(turned_away(http, peer, presented == Presented::Nothing, &refusal)),
     }
 }
 
 /// Counts a caller without a valid key, which is looked for first: strangers never stand in its way.
-fn turned_away(http: &Http, peer: &Peer, presented: &Presented<'_>, refusal: &KeyRefusal) -> ApiError {
+pub(crate) fn turned_away(http: &Http, peer: &Peer, is_nothing_presented: bool, refusal: &KeyRefusal) -> ApiError {
     let failures = &http.metrics.auth_failures;
     let (failures, error) = match refusal {
-        KeyRefusal::Unknown if *presented == Presented::Nothing => (&failures.missing, ApiError::Unauthenticated),
+        KeyRefusal::Unknown if is_nothing_presented => (&failures.missing, ApiError::Unauthenticated),
         KeyRefusal::Unknown => (&failures.unknown, ApiError::Unauthenticated),
         KeyRefusal::Expired { .. } => (&failures.expired, ApiError::Expired),
     };
@@ -97,7 +102,10 @@ pub(crate) fn paced(http: &Http, route: &Route, caller: Caller) -> Result<Caller
 }
 
 /// The caller, if it has the scope.
-fn permitted(http: &Http, caller: Caller, scope: Scope) -> Result<Caller, ApiError> {
+///
+/// # Errors
+/// [`ApiError::Forbidden`], or [`ApiError::TooMany`] where there were too many of them.
+pub(crate) fn permitted(http: &Http, caller: Caller, scope: Scope) -> Result<Caller, ApiError> {
     if caller.scopes.contains(scope) {
         return Ok(caller);
     }
@@ -139,7 +147,7 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
 }
 
 /// The credentials of `Authorization: Bearer …` (RFC 6750 section 2.1; the scheme's case does not matter).
-fn bearer(value: &HeaderValue) -> Option<&str> {
+pub(crate) fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim_start_matches(' '))
 }

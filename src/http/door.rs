@@ -44,7 +44,7 @@ impl Door {
     /// between. So does a revoke, but for the future.
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         let (mut parts, body) = request.into_parts();
-        let trace = Trace::start(&parts.headers, &peer);
+        let trace = Trace::start(&parts.headers, parts.uri.path(), &peer);
         if let Some(route) = self.check.filter(|_| check::is_by_path(&parts))
             && let Some((response, seen)) = check::inline(&self.http, route, &trace, &peer, &mut parts)
         {
@@ -143,6 +143,6 @@ impl Gate {
             "/openapi.json" => openapi::served(request.uri()).into_response(),
             _ => ApiError::from(Unavailable::NotReady).into_response(),
         };
-        Trace::start(request.headers(), peer).finish(request.method(), answer)
+        Trace::start(request.headers(), request.uri().path(), peer).finish(request.method(), answer)
     }
 }

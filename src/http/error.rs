@@ -1,8 +1,9 @@
 //! Every refusal that the REST door can give, and the only place that picks status codes.
 //!
-//! Bodies are RFC 9457 problems. They name the field and the limit, and never quote a claim value, token or key
+//! Bodies are RFC 9457 problems, or OAuth errors for OAuth clients (`oauth.rs`). They name the field and the limit, and never quote a claim value, token or key
 //! (promise 12).
 
+mod oauth;
 mod problem;
 
 use std::borrow::Cow;

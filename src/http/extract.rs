@@ -1,5 +1,6 @@
 //! Reading requests strictly: media type, body within its limit, and the members and parameters in it.
 
+mod form;
 mod lists;
 mod members;
 mod query;
@@ -18,6 +19,7 @@ use super::in_flight::Permit;
 use super::listener::BodyTimeout;
 use crate::keys::Caller;
 
+pub(crate) use form::{Form, form, form_decode};
 pub(crate) use lists::Lists;
 pub(crate) use members::{Members, text_of};
 pub(crate) use query::{Query, percent_decode};
@@ -27,6 +29,7 @@ pub(crate) use query::{Query, percent_decode};
 pub(crate) enum Media {
     Json,
     Ndjson,
+    Form,
 }
 
 impl Media {
@@ -45,6 +48,7 @@ impl Media {
         match essence.trim().to_ascii_lowercase().as_str() {
             "application/json" => Some(Self::Json),
             "application/x-ndjson" => Some(Self::Ndjson),
+            "application/x-www-form-urlencoded" => Some(Self::Form),
             _ => None,
         }
     }
@@ -87,20 +91,32 @@ pub(crate) async fn whole<'a>(
     http: &'a Http,
     caller: &Caller,
     headers: &HeaderMap,
-    mut body: Body,
+    body: Body,
 ) -> Result<Whole<'a>, ApiError> {
-    const NAME: &str = "limits.body_bytes_max";
-    let max = http.settings.body_bytes_max;
+    whole_within(http, caller, headers, body, (BODY_BYTES_MAX, http.settings.body_bytes_max)).await
+}
+
+/// The config key of the limit on whole bodies.
+const BODY_BYTES_MAX: &str = "limits.body_bytes_max";
+
+/// As [`whole`], within the limit of this name.
+async fn whole_within<'a>(
+    http: &'a Http,
+    caller: &Caller,
+    headers: &HeaderMap,
+    mut body: Body,
+    (name, max): (&'static str, usize),
+) -> Result<Whole<'a>, ApiError> {
     let limit = max as u64;
     // Within the limit, which is a usize.
-    let declared = usize::try_from(declared_within(headers, NAME, limit)?).unwrap_or(max);
+    let declared = usize::try_from(declared_within(headers, name, limit)?).unwrap_or(max);
     let bytes = Vec::with_capacity(declared.min(BODY_BYTES_USUAL));
     let mut whole = Whole { held: http.bodies.begin(caller), bytes };
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
         let read = whole.bytes.len().saturating_add(data.len());
         if read > max {
-            return Err(ApiError::TooLarge { name: NAME, limit });
+            return Err(ApiError::TooLarge { name, limit });
         }
         whole.held.hold(read)?;
         whole.bytes.extend_from_slice(&data);

@@ -99,7 +99,7 @@ fn target(members: &Members<'_>) -> Result<Target<'static>, ApiError> {
 }
 
 /// The error that says why no cutoff was made.
-fn refusal(outcome: LogOutOutcome) -> ApiError {
+pub(crate) fn refusal(outcome: LogOutOutcome) -> ApiError {
     match outcome {
         LogOutOutcome::Refused(refusal) => refusal.into(),
         LogOutOutcome::Expired { earliest: NumericDate(limit) } => {

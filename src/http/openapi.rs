@@ -12,7 +12,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ApiError;
 use super::extract::Query;
-use super::{audit, check, check_many, force_logout, keys, probes, purge, restore, revocations, revoke};
+use super::{
+    audit, check, check_many, force_logout, global_revocation, keys, oauth, probes, purge, restore, revocations, revoke,
+};
 use crate::wire::Problem;
 
 #[derive(OpenApi)]
@@ -27,8 +29,9 @@ use crate::wire::Problem;
     paths(
         revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
         revocations::list, revocations::show, restore::restore, keys::list, keys::create, keys::revoke, audit::audit, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
+        global_revocation::revoke, oauth::revoke::revoke, oauth::introspect::introspect, oauth::metadata::metadata,
     ),
-    components(schemas(crate::wire::RevokeManyAnswer)),
+    components(schemas(crate::wire::RevokeManyAnswer, crate::wire::OAuthError)),
     modifiers(&ApiKeys, &OptionalBodies),
     security(("bearer" = []), ("api_key" = []), ("certificate" = [])),
     tags(
@@ -49,6 +52,9 @@ impl Modify for ApiKeys {
         let components = api.components.get_or_insert_default();
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("revokd_<id>_<secret>");
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let basic =
+            HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some("Id of an API key, and the key."));
+        components.add_security_scheme("basic", SecurityScheme::Http(basic.build()));
         let header = ApiKeyValue::with_description("X-Api-Key", "Wins over `Authorization`.");
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
         let description = "Over TLS, where no key is sent: a certificate that a row of `[[tls.clients]]` names.";

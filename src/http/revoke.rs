@@ -90,24 +90,13 @@ async fn answer(
         }
         // Rare, and much larger: not to be moved about with every revoke of one.
         Some(Media::Ndjson) => Box::pin(revoke_many::stream(http, caller, &by, headers, body)).await,
-        None => Err(ApiError::MediaType("application/json or application/x-ndjson")),
+        Some(Media::Form) | None => Err(ApiError::MediaType("application/json or application/x-ndjson")),
     }
 }
 
 async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError> {
     let request = read(http, &by.caller, body).await?;
-    let outcomes = by.revoke(http, vec![request]).await?;
-    match outcomes.into_iter().next() {
-        Some(Outcome::Stored { seq, ends_at }) => {
-            Ok(RevokeAnswer::Stored(StoredAnswer { seq, stored: true, expires_at: ends_at.0 }))
-        }
-        Some(Outcome::Expired) => {
-            Ok(RevokeAnswer::NotStored(NotStoredAnswer { stored: false, because: "expired".to_owned() }))
-        }
-        Some(Outcome::Refused(refusal)) => Err(refusal.into()),
-        // Nobody knows what became of it (promise 3).
-        None => Err(WriteError::Failed.into()),
-    }
+    by.revoke_one(http, request).await
 }
 
 /// Who asks for a change, as the history keeps it.
@@ -128,7 +117,7 @@ pub(crate) struct By {
 }
 
 impl By {
-    fn new(caller: &Caller, trace: &Trace) -> Self {
+    pub(crate) fn new(caller: &Caller, trace: &Trace) -> Self {
         let is_admin = caller.scopes.contains(Scope::Admin);
         Self { caller: caller.clone(), origin: origin(caller, trace), is_admin }
     }
@@ -136,6 +125,22 @@ impl By {
     /// Revokes all of `requests`; returns after what is stored of them is durable (promise 1).
     pub(crate) async fn revoke(&self, http: &Http, requests: Vec<RevokeRequest>) -> Result<Vec<Outcome>, WriteError> {
         http.denylist.revoke(requests, self.origin.clone(), self.is_admin).await
+    }
+
+    /// Revokes one token; returns after that is durable.
+    pub(crate) async fn revoke_one(&self, http: &Http, request: RevokeRequest) -> Result<RevokeAnswer, ApiError> {
+        let outcomes = self.revoke(http, vec![request]).await?;
+        match outcomes.into_iter().next() {
+            Some(Outcome::Stored { seq, ends_at }) => {
+                Ok(RevokeAnswer::Stored(StoredAnswer { seq, stored: true, expires_at: ends_at.0 }))
+            }
+            Some(Outcome::Expired) => {
+                Ok(RevokeAnswer::NotStored(NotStoredAnswer { stored: false, because: "expired".to_owned() }))
+            }
+            Some(Outcome::Refused(refusal)) => Err(refusal.into()),
+            // Nobody knows what became of it (promise 3).
+            None => Err(WriteError::Failed.into()),
+        }
     }
 }
 
@@ -179,7 +184,15 @@ fn by_claims(
     Ok(RevokeRequest { revocation, proof: Proof::Asserted })
 }
 
-fn by_token(http: &Http, token: VerifiedToken, reason: Option<Reason<'static>>) -> Result<RevokeRequest, ApiError> {
+/// What revokes a verified token.
+///
+/// # Errors
+/// [`ApiError::Invalid`] for one that cannot be revoked, having no `exp`.
+pub(crate) fn by_token(
+    http: &Http,
+    token: VerifiedToken,
+    reason: Option<Reason<'static>>,
+) -> Result<RevokeRequest, ApiError> {
     let exp = match token.exp {
         Some(exp) => exp,
         None if http.settings.allow_without_exp => retention_without_exp(http, &token.issuer)?,

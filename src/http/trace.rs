@@ -14,6 +14,7 @@ use axum::response::Response;
 use super::auth::Seen;
 use super::error::ApiError;
 use super::listener::Peer;
+use super::oauth;
 use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,17 +30,19 @@ pub(crate) struct Trace {
     id: HeaderValue,
     /// The address at the other end; `None` for a Unix socket.
     from: Option<IpAddr>,
+    /// Whether errors are said as OAuth clients expect them.
+    speaks_oauth: bool,
 }
 
 impl Trace {
     /// Takes over the caller's `X-Request-Id` if it is harmless (promise 12 forbids to log what is not), else makes one.
-    pub(crate) fn start(headers: &HeaderMap, peer: &Peer) -> Self {
+    pub(crate) fn start(headers: &HeaderMap, path: &str, peer: &Peer) -> Self {
         let id = headers.get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned();
         let from = match peer {
             Peer::Tcp(address) | Peer::Tls { address, .. } => Some(address.ip()),
             Peer::Unix => None,
         };
-        Self { started: Instant::now(), id: id.unwrap_or_else(new_id), from }
+        Self { started: Instant::now(), id: id.unwrap_or_else(new_id), from, speaks_oauth: oauth::speaks(path) }
     }
 
     /// Where the request came from: the address at the other end of the connection, or `unix`. What a proxy says of its
@@ -62,7 +65,7 @@ impl Trace {
     /// Completes an answer: problems get their body, all get the headers that all have.
     pub(crate) fn complete(self, method: &Method, seen: Option<&Seen>, mut response: Response) -> Response {
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-            response = error.render(self.id());
+            response = if self.speaks_oauth { error.render_oauth() } else { error.render(self.id()) };
         }
         // HTTP/1.1 drops it by itself; over HTTP/2 a body here ends the stream with an error (RFC 9110 section 9.3.2).
         if method == Method::HEAD {
@@ -149,7 +152,7 @@ mod tests {
     fn id_after(inbound: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, inbound.parse().unwrap());
-        Trace::start(&headers, &Peer::Unix).id().to_owned()
+        Trace::start(&headers, "/", &Peer::Unix).id().to_owned()
     }
 
     #[test]

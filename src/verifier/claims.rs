@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Rest;
 use super::refusal::Refusal;
 use super::strict_json::{Object, Value};
 use crate::clock::NumericDate;
@@ -19,6 +20,7 @@ pub(super) struct Claims {
     pub(super) client_id: Option<ClientId<'static>>,
     pub(super) exp: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
+    pub(super) rest: Rest,
 }
 
 impl std::fmt::Debug for Claims {
@@ -48,8 +50,25 @@ impl Claims {
             client_id: client_id.map(ClientId::parse).transpose()?,
             exp: time(payload, "exp", f64::ceil)?,
             iat: time(payload, "iat", f64::floor)?,
+            rest: rest(payload, naming)?,
         })
     }
+}
+
+/// Nothing in here refuses a token: one whose `nbf` or `aud` is nonsense can be revoked all the same.
+fn rest(payload: &Object<'_>, naming: &Naming<'_>) -> Result<Rest, Refusal> {
+    let aud = payload.get("aud").map(|aud| match aud {
+        Value::String(one) => vec![one.as_ref().to_owned()],
+        Value::Strings(many) => many.iter().map(|one| one.as_ref().to_owned()).collect(),
+        _ => Vec::new(),
+    });
+    Ok(Rest {
+        has_jti: has(payload, &naming.jti),
+        exp_floor: time(payload, "exp", f64::floor)?,
+        nbf: time(payload, "nbf", f64::ceil).unwrap_or(Some(NumericDate::NEVER)),
+        aud,
+        scope: string(payload, "scope").ok().flatten().map(Cow::into_owned),
+    })
 }
 
 /// The issuer that a token names, which decides how the rest of it is read.
@@ -123,6 +142,26 @@ mod tests {
         assert_eq!(times(r#"{"exp":-1.5,"iat":-1.5}"#), (Some(-1), Some(-2)));
         assert_eq!(times(r#"{"exp":1e3,"iat":-0}"#), (Some(1_000), Some(0)));
         assert_eq!(times("{}"), (None, None));
+    }
+
+    #[test]
+    fn what_only_an_introspection_judges_refuses_no_token() {
+        let rest = |payload: &str| read(payload).unwrap().rest;
+        let given = rest(r#"{"exp":9.5,"nbf":1.5,"aud":["a","b"],"scope":"x y"}"#);
+        assert_eq!((given.exp_floor, given.nbf), (Some(NumericDate(9)), Some(NumericDate(2))));
+        assert_eq!(
+            (given.aud.unwrap(), given.scope.unwrap()),
+            (vec!["a".to_owned(), "b".to_owned()], "x y".to_owned())
+        );
+        assert!(rest("{}") == Rest::default());
+        assert_eq!(rest(r#"{"aud":"a"}"#).aud.unwrap(), ["a"]);
+        for nobody in ["null", "1", "[]", "[1]", r#"["a",1]"#, r#"[["a"]]"#, "{}"] {
+            assert_eq!(rest(&format!(r#"{{"aud":{nobody}}}"#)).aud, Some(Vec::new()), "{nobody}");
+        }
+        for never in ["null", "\"1\"", "[]", "1e300", "18446744073709551615"] {
+            assert_eq!(rest(&format!(r#"{{"nbf":{never}}}"#)).nbf, Some(NumericDate::NEVER), "{never}");
+        }
+        assert_eq!(rest(r#"{"scope":["x"]}"#).scope, None);
     }
 
     #[test]

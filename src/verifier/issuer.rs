@@ -22,6 +22,8 @@ use crate::token::{CLAIM_BYTES_MAX, Issuer, Naming};
 #[derive(Debug)]
 pub(super) struct TrustedIssuer {
     pub(super) name: Issuer<'static>,
+    /// Whom its tokens must be for; nobody in particular if empty.
+    pub(super) audience: Vec<String>,
     /// How its tokens are read.
     pub(super) naming: Naming<'static>,
     /// Claims that they must have.
@@ -66,8 +68,9 @@ impl TrustedIssuer {
             settings.jwks_url.as_deref().map(Fetcher::new).transpose().map_err(|error| fault(error.to_string()))?;
         let refresh = Duration::from_secs(settings.jwks_refresh_s);
         let stale_max = Duration::from_secs(settings.jwks_stale_max_s);
+        let audience = settings.audience;
         let source = fetcher.map(|fetcher| JwksSource::new(settings.iss, fetcher, allowed, refresh, stale_max));
-        Ok(Self { name, naming, required_claims, keys, source })
+        Ok(Self { name, naming, required_claims, audience, keys, source })
     }
 
     /// Judges the signature, with keys fetched anew where that may help and is permitted.

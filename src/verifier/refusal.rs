@@ -159,6 +159,18 @@ pub enum Refusal {
     BadSignature,
 }
 
+impl Refusal {
+    /// Whether no validator with this issuer's keys takes the token either, so that there is nothing to revoke. Of what is
+    /// refused for its form a laxer one might think otherwise.
+    #[must_use]
+    pub const fn proves_forgery(self) -> bool {
+        matches!(
+            self,
+            Self::AlgNone | Self::IssuerUnknown | Self::KeyUnknown | Self::AlgorithmNotPermitted | Self::BadSignature
+        )
+    }
+}
+
 /// What comes of a token that does not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {

@@ -62,8 +62,8 @@ pub struct IssuerSettings {
     /// `iat` is that much later.
     #[serde(default = "default_clock_skew_s")]
     pub clock_skew_s: i64,
-    /// Audience or audiences of this service's tokens; a string or a list. For the doors that judge a token as a whole;
-    /// revoking and checking by token do not, since a token for somebody else can be revoked as well.
+    /// Audience or audiences of this service's tokens; a string or a list. An introspection calls no other token active;
+    /// revoking and checking by token do not look at it, since a token for somebody else can be revoked as well.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
     /// What becomes of a token without the claim that `claims.jti` names: `signing_input` (the default), which takes the

@@ -21,6 +21,8 @@ pub(super) enum Value<'a> {
     /// With a fraction or an exponent, or beyond 64 bits; always finite.
     Float(f64),
     String(Cow<'a, str>),
+    /// Of the outermost object's members: an array with nothing but strings in it, or with nothing.
+    Strings(Vec<Cow<'a, str>>),
     Array,
     Object,
 }
@@ -160,8 +162,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let inner = self.enter()?;
-        while seq.next_element_seed(inner)?.is_some() {}
-        Ok(Value::Array)
+        let mut strings = (self.depth == 1).then(Vec::new);
+        while let Some(element) = seq.next_element_seed(inner)? {
+            strings = match (strings, element) {
+                (Some(mut strings), Value::String(string)) => {
+                    strings.push(string);
+                    Some(strings)
+                }
+                _ => None,
+            };
+        }
+        Ok(strings.map_or(Value::Array, Value::Strings))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

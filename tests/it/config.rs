@@ -70,6 +70,19 @@ fn a_path_in_the_file_starts_at_the_file_and_one_from_outside_at_the_working_dir
 }
 
 #[test]
+fn a_public_url_is_https_or_on_loopback_and_may_be_left_out() {
+    let of = |url: &str| Case::file(&format!("[server]\npublic_url = {url:?}"));
+    for good in ["", "https://revokd.example", "http://127.0.0.1:7009"] {
+        assert_eq!(of(good).config().server.public_url, good);
+    }
+    let problems = of("http://revokd.example").problems().join("\n");
+    assert!(
+        problems.contains("config.toml:2:") && problems.contains("`server.public_url` must begin with https://"),
+        "{problems}"
+    );
+}
+
+#[test]
 fn what_is_unknown_is_refused_by_name_and_place() {
     let case = Case::file(
         "nonsense = 1\n\n[server]\nlisten = \"127.0.0.1:1\"\n  lissten = 2\n[sever]\nx = 1\n[check.inner]\n",

@@ -4,13 +4,28 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
 use revokd::event::{Change, Event, Origin};
+use revokd::http::HttpSettings;
 use revokd::keys::Scope;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::test_app::{Answer, START, TestApp};
+use super::test_app::{Answer, START, TestApp, token};
 
 /// What everybody may ask. Whatever is added here is open to the world.
-const OPEN: [(&str, &str); 4] = [("get", "/livez"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/openapi.json")];
+const OPEN: [(&str, &str); 5] = [
+    ("get", "/livez"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("get", "/openapi.json"),
+    ("get", "/.well-known/oauth-authorization-server"),
+];
+
+const ISS: &str = "https://a";
+
+/// Raw tokens can be verified, and the metadata is there.
+fn app() -> TestApp {
+    let public_url = "https://revokd.example".to_owned();
+    TestApp::with(HttpSettings { public_url, ..HttpSettings::default() }, &[ISS])
+}
 
 /// One described route, and a request to it that does something.
 struct Case {
@@ -19,8 +34,26 @@ struct Case {
     path: String,
     /// The scope that its tag stands for.
     needed: Scope,
-    body: Option<Value>,
+    body: Option<String>,
     if_match: Option<u64>,
+}
+
+impl Case {
+    fn is_oauth(&self) -> bool {
+        self.path.starts_with("/oauth2/")
+    }
+
+    /// The refusal of a request without a key, or with one that has not the scope.
+    fn assert_refused(&self, answer: &Answer, status: u16, what: &str) {
+        let name = &self.name;
+        if self.is_oauth() {
+            let (status, error) = if status == 401 { (401, "invalid_client") } else { (400, "unauthorized_client") };
+            assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (status, &json!(error)), "{name} {what}");
+        } else {
+            assert_eq!(answer.status, status, "{name} {what}");
+            answer.problem(status);
+        }
+    }
 }
 
 /// The scope of the routes under a tag, as the description says it.
@@ -34,6 +67,8 @@ async fn guarded(app: &TestApp) -> Vec<Case> {
     let id = app.get("/revocations").await.ok()["revocations"][0]["id"].as_str().unwrap().to_owned();
     let key = app.post_json("/keys", &json!({"label": "victim", "scopes": ["check"]})).await.ok();
     let document = app.get("/openapi.json").await.ok();
+    let form = format!("token={}", token(&json!({"iss": ISS, "jti": "raw", "exp": START.0 + 900})));
+    let global = json!({"sub_id": {"format": "opaque", "id": "bob"}});
     let mut cases = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -41,11 +76,13 @@ async fn guarded(app: &TestApp) -> Vec<Case> {
                 continue;
             }
             let (body, if_match) = match (method.as_str(), path.as_str()) {
-                ("post", "/revoke") => (Some(json!({"jti": "new", "exp": START.0 + 900})), None),
-                ("post", "/check") => (Some(json!({"jti": "known"})), None),
-                ("post", "/force-logout") => (Some(json!({"sub": "alice"})), None),
-                ("post", "/keys") => (Some(json!({"label": "mine", "scopes": ["admin"]})), None),
-                ("post", "/purge") => (Some(json!({"trust_clock": true})), None),
+                ("post", "/revoke") => (Some(json!({"jti": "new", "exp": START.0 + 900}).to_string()), None),
+                ("post", "/oauth2/revoke" | "/oauth2/introspect") => (Some(form.clone()), None),
+                ("post", "/global-token-revocation") => (Some(global.to_string()), None),
+                ("post", "/check") => (Some(json!({"jti": "known"}).to_string()), None),
+                ("post", "/force-logout") => (Some(json!({"sub": "alice"}).to_string()), None),
+                ("post", "/keys") => (Some(json!({"label": "mine", "scopes": ["admin"]}).to_string()), None),
+                ("post", "/purge") => (Some(json!({"trust_clock": true}).to_string()), None),
                 ("delete", "/revocations/{id}") => (None, revoked["seq"].as_u64()),
                 _ => (None, None),
             };
@@ -78,8 +115,9 @@ async fn ask(app: &TestApp, case: &Case, key: Option<&str>) -> Answer {
     }
     let body = match &case.body {
         Some(body) => {
-            request = request.header("content-type", "application/json");
-            Body::from(body.to_string())
+            let media = if case.is_oauth() { "application/x-www-form-urlencoded" } else { "application/json" };
+            request = request.header("content-type", media);
+            Body::from(body.clone())
         }
         None => Body::empty(),
     };
@@ -101,25 +139,26 @@ fn spent(app: &TestApp) -> [(&'static str, String); 3] {
 
 #[tokio::test]
 async fn no_route_but_the_open_ones_does_anything_without_a_good_key() {
-    let app = TestApp::new();
+    let app = app();
     let cases = guarded(&app).await;
     assert!(cases.len() >= 12, "the description is not what it was");
     let spent = spent(&app);
     let before = (app.denylist.status().last_seq, app.denylist.keys().list().len());
     for case in &cases {
-        ask(&app, case, None).await.problem(401);
+        case.assert_refused(&ask(&app, case, None).await, 401, "without a key");
         for (what, key) in &spent {
             let answer = ask(&app, case, Some(key)).await;
-            assert_eq!(answer.status, 401, "{} with a key that is {what}", case.name);
+            case.assert_refused(&answer, 401, what);
         }
         for scope in Scope::ALL.into_iter().filter(|scope| *scope != case.needed) {
             let answer = ask(&app, case, Some(&app.key_with(&[scope]))).await;
-            assert_eq!(answer.status, 403, "{} with the scope {}", case.name, scope.as_str());
-            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            case.assert_refused(&answer, 403, scope.as_str());
+            let said = if case.is_oauth() { "error_description" } else { "detail" };
+            let detail = answer.json()[said].as_str().unwrap().to_owned();
             assert!(detail.contains(&format!("`{}`", case.needed.as_str())), "{}: {detail}", case.name);
         }
         let all_but: Vec<_> = Scope::ALL.into_iter().filter(|scope| *scope != case.needed).collect();
-        assert_eq!(ask(&app, case, Some(&app.key_with(&all_but))).await.status, 403, "{}", case.name);
+        case.assert_refused(&ask(&app, case, Some(&app.key_with(&all_but))).await, 403, "all others");
     }
     let made = app.denylist.keys().list().len() - cases.len() * Scope::ALL.len();
     assert_eq!((app.denylist.status().last_seq, made), before, "something was done");
@@ -128,15 +167,17 @@ async fn no_route_but_the_open_ones_does_anything_without_a_good_key() {
     for case in others.into_iter().chain(deletions) {
         let before = app.denylist.status().last_seq;
         let answer = ask(&app, case, Some(&app.key_with(&[case.needed]))).await;
-        assert_eq!(answer.status, 200, "{} {answer:?}", case.name);
-        let changes = !matches!(case.name.as_str(), "post /check") && case.method != Method::GET;
+        let done = if case.path == "/global-token-revocation" { 204 } else { 200 };
+        assert_eq!(answer.status, done, "{} {answer:?}", case.name);
+        let changes =
+            !matches!(case.name.as_str(), "post /check" | "post /oauth2/introspect") && case.method != Method::GET;
         assert_eq!(app.denylist.status().last_seq > before, changes, "{}", case.name);
     }
 }
 
 #[tokio::test]
 async fn what_is_open_is_described_and_answers_everybody() {
-    let app = TestApp::new();
+    let app = app();
     let document = app.get("/openapi.json").await.ok();
     for (method, path) in OPEN {
         assert_eq!(document["paths"][path][method]["security"], json!([]), "{method} {path}");

@@ -26,13 +26,27 @@ async fn every_guarded_route_takes_a_certificate_of_its_scope_and_no_other() {
     let app = TestApp::new();
     let mut guarded = 0;
     for route in &ROUTES {
-        let Access::Needs(needed) = route.access else { continue };
+        let (needed, is_oauth) = match route.access {
+            Access::Open => continue,
+            Access::Needs(scope) => (scope, false),
+            Access::Client(scope) => (scope, true),
+        };
         guarded += 1;
         let (method, path) = (route.method.as_str(), route.path);
-        hostile(&app, peer(None), method, path).await.problem(401);
+        let unknown = hostile(&app, peer(None), method, path).await;
+        if is_oauth {
+            unknown.oauth(401, "invalid_client");
+        } else {
+            unknown.problem(401);
+        }
         for scope in Scope::ALL {
             let answer = hostile(&app, peer(Some(scope)), method, path).await;
-            if scope == needed {
+            if is_oauth && scope == needed {
+                answer.oauth(415, "invalid_request");
+            } else if is_oauth {
+                let said = answer.oauth(400, "unauthorized_client");
+                assert!(said.contains(needed.as_str()), "{method} {path} {said}");
+            } else if scope == needed {
                 // Past the guard the unknown parameter is the first thing to be wrong.
                 answer.problem(400);
             } else {

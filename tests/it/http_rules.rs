@@ -24,6 +24,8 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
                 assert_eq!(answer.status, 405, "{path}");
                 // Over HTTP/2 one would end the stream with an error.
                 assert!(answer.body.is_empty(), "{path}");
+            } else if matches!(route.access, revokd::http::Access::Client(_)) {
+                answer.oauth(405, "invalid_request");
             } else {
                 answer.problem(405);
             }
@@ -35,7 +37,7 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
 #[tokio::test]
 async fn an_open_route_refuses_an_unknown_parameter_too() {
     let app = TestApp::new();
-    for path in ["/livez", "/readyz", "/metrics", "/openapi.json"] {
+    for path in ["/livez", "/readyz", "/metrics", "/openapi.json", "/.well-known/oauth-authorization-server"] {
         app.get(&format!("{path}?verbsoe=1")).await.problem(400);
     }
 }
@@ -81,7 +83,7 @@ async fn every_answer_has_an_id_and_is_not_to_be_stored() {
 #[tokio::test]
 async fn a_body_of_another_media_type_or_encoding_is_415() {
     let app = TestApp::new();
-    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/global-token-revocation", "/purge"] {
         for media in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""] {
             app.request(Method::POST, path, Some(media), "{}").await.problem(415);
         }
@@ -101,7 +103,7 @@ async fn a_body_of_another_media_type_or_encoding_is_415() {
 #[tokio::test]
 async fn a_body_beyond_its_limit_is_413_and_names_it_with_or_without_a_declared_length() {
     let app = TestApp::with(HttpSettings { body_bytes_max: 100, ..HttpSettings::default() }, &[]);
-    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/global-token-revocation", "/purge"] {
         let body = format!("{{\"jti\":\"{}\"}}", "a".repeat(100));
         let problem = app.post(path, body.clone()).await.problem(413);
         assert!(problem["detail"].as_str().unwrap().contains("limits.body_bytes_max"));
@@ -118,7 +120,7 @@ async fn a_body_beyond_its_limit_is_413_and_names_it_with_or_without_a_declared_
 async fn what_is_no_strict_json_is_400_everywhere_and_never_quoted() {
     let app = TestApp::new();
     let deep = format!("{{\"jti\":{}", "[".repeat(100_000));
-    for path in ["/revoke", "/check", "/force-logout", "/purge"] {
+    for path in ["/revoke", "/check", "/force-logout", "/global-token-revocation", "/purge"] {
         for body in [
             &b"secret"[..],
             b"",
@@ -161,6 +163,7 @@ async fn an_empty_duplicate_or_unknown_query_parameter_is_400_everywhere() {
         ("/revoke", Some(json!({"jti": "a", "exp": START.0}))),
         ("/check", Some(json!({"jti": "a"}))),
         ("/force-logout", Some(json!({"sub": "a"}))),
+        ("/global-token-revocation", Some(json!({"sub_id": {"format": "opaque", "id": "a"}}))),
         ("/purge", Some(json!({}))),
     ] {
         for query in ["nothing=1", "sub", "sub=", "sub=a&sub=b", "&", "sub=%ff", "sub=%"] {

@@ -28,6 +28,9 @@ use super::support::{Mode, journal_options, mode, opener, settings};
 /// An issuer whose keys cannot be had.
 pub(crate) const AWAY: &str = "https://away";
 
+/// An issuer whose tokens must be for `api` or `web`.
+pub(crate) const FOR_US: &str = "https://for-us";
+
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A service, its clock and a key for everything.
@@ -220,6 +223,9 @@ pub(crate) fn trusted(iss: &str) -> IssuerSettings {
         // Nobody listens there.
         settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
         return settings;
+    }
+    if iss == FOR_US {
+        settings.audience = vec!["api".to_owned(), "web".to_owned()];
     }
     settings.keys = vec![KeySettings {
         kid: None,

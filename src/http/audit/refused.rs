@@ -10,7 +10,7 @@ use super::super::trace::Trace;
 use crate::event::{Origin, Source};
 
 /// Takes note of an answer that refused: 401, or 429 for too many of these, to somebody without a valid key; 403 to a known
-/// caller. Any other costs one comparison or two.
+/// caller, or what says the same to an OAuth client. Any other costs one comparison or two.
 pub(in super::super) fn note(http: &Http, trace: &Trace, seen: Option<&Seen>, response: &Response) {
     let (status, error) = (response.status(), response.extensions().get());
     let Some(seen) = seen else { return };
@@ -20,8 +20,9 @@ pub(in super::super) fn note(http: &Http, trace: &Trace, seen: Option<&Seen>, re
             return http.denylist.note_stranger(trace.from());
         }
         // Turned away before it became the caller of anything.
-        (StatusCode::FORBIDDEN, Some(ApiError::Forbidden(_, id))) => id,
-        (StatusCode::FORBIDDEN, _) => &seen.caller,
+        (_, Some(ApiError::Forbidden(_, id))) => id,
+        // To an OAuth client both are 400.
+        (StatusCode::FORBIDDEN, _) | (_, Some(ApiError::Bound(_))) => &seen.caller,
         _ => return,
     };
     let origin = Origin {

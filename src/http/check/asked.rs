@@ -135,7 +135,10 @@ impl<'a> Asked<'a> {
     }
 
     /// The verdict on what the check names, of those ids that may be in flight.
-    pub(super) async fn verdict(&self, http: &Http, caller: &Caller) -> Result<Verdict, ApiError> {
+    ///
+    /// # Errors
+    /// Those that say that we do not know.
+    pub(crate) async fn verdict(&self, http: &Http, caller: &Caller) -> Result<Verdict, ApiError> {
         let _permit = http.in_flight.enter(1, caller)?;
         let verdict = http.denylist.check(&self.claims, priority(caller)).await?;
         // Without `jti` no read has said that all is known.
@@ -143,7 +146,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Notes what an answered check has brought.
-    pub(super) fn note_seen(&self, http: &Http) {
+    pub(crate) fn note_seen(&self, http: &Http) {
         let mut run = SeenRun::default();
         http.denylist.gather_seen(&mut run, &self.claims, 1);
         http.denylist.note_seen(&run);

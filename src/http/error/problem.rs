@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::super::listener::BodyTimeout;
@@ -99,6 +99,15 @@ impl ApiError {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.add_headers(status, headers);
+        if let Self::Unauthenticated | Self::Expired = self {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    /// The headers that an answer has in every form.
+    pub(super) fn add_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S);
         }
@@ -109,14 +118,10 @@ impl ApiError {
         if let Self::TooMany(too_many) = self {
             headers.insert(RETRY_AFTER, too_many.retry_after_s.into());
         }
-        if let Self::Unauthenticated | Self::Expired = self {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
         if let Self::MethodNotAllowed { allow } = self
             && let Ok(allow) = HeaderValue::from_str(allow)
         {
             headers.insert(ALLOW, allow);
         }
-        response
     }
 }
