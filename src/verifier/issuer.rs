@@ -70,7 +70,7 @@ impl TrustedIssuer {
         let stale_max = Duration::from_secs(settings.jwks_stale_max_s);
         let audience = settings.audience;
         let source = fetcher.map(|fetcher| JwksSource::new(settings.iss, fetcher, allowed, refresh, stale_max));
-        Ok(Self { name, naming, required_claims, audience, keys, source })
+        Ok(Self { name, audience, naming, required_claims, keys, source })
     }
 
     /// Judges the signature, with keys fetched anew where that may help and is permitted.
