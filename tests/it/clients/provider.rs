@@ -105,3 +105,14 @@ async fn a_logout_at_the_provider_reaches_revokd_by_its_events() {
     assert!(world.is_revoked(&bob).await);
     assert!(!world.is_revoked(&other).await, "another session");
 }
+
+#[tokio::test]
+async fn its_back_channel_logout_ends_the_tokens_of_one_session() {
+    let mut world = World::start().await;
+    // What is granted offline outlives the logout at the provider, so that only the back channel tells of it.
+    let (alice, other) = (world.login("alice", true), world.login("alice", true));
+    assert_eq!(world.shop("logout", json!({ "sub": "alice" })), json!({}));
+    until("the logout token", async || world.is_revoked(&other).await).await;
+    assert_eq!(world.check(&other).await["by"], "sid");
+    assert!(!world.is_revoked(&alice).await, "another session of the same subject");
+}
