@@ -1,7 +1,9 @@
 //! Clients that no one here wrote, run against the real binary: guards of APIs, an OpenID provider, OAuth clients and
 //! Apache. Around each lies a thin script or config in `clients/`, which doubles as an example of how to use revokd.
 
+mod apache;
 mod guards;
+mod oauth;
 mod provider;
 
 use std::fs;

@@ -5,6 +5,7 @@
 mod batches;
 mod bodies;
 mod callers;
+mod forms;
 mod keys;
 mod messages;
 mod server;
@@ -29,13 +30,15 @@ struct Case {
 enum Answer {
     /// A problem (RFC 9457) of this status that holds these words.
     Problem(u16, &'static str),
+    /// An OAuth error (RFC 6749 section 5.2) of this status, with this code.
+    OAuth(u16, &'static str),
     /// A body of this status that holds these words.
     Says(u16, &'static str),
     /// A status without a body: what came was no request, and the connection ends.
     Status(u16),
 }
 
-use Answer::{Problem, Says, Status};
+use Answer::{OAuth, Problem, Says, Status};
 
 /// A request under construction. It has the admin key and ends its connection, unless told otherwise.
 #[derive(Clone)]
@@ -46,8 +49,8 @@ struct Asked {
     body: Vec<u8>,
 }
 
-/// Stands for the admin key, which a table does not know.
-const KEY: &str = "@KEY@";
+/// Stands for the admin key, which a table does not know. As long as it, for it may be part of a body.
+const KEY: &str = "@the-admin-key---------------------------------------------key@";
 
 fn asked(method: &'static str, target: impl Into<String>) -> Asked {
     let headers = vec![format!("X-Api-Key: {KEY}")];
@@ -96,8 +99,16 @@ impl Asked {
 /// A group of the table.
 type Group = fn() -> Vec<Case>;
 
-const GROUPS: [Group; 7] =
-    [bodies::cases, tokens::cases, targets::cases, messages::cases, callers::cases, batches::cases, keys::cases];
+const GROUPS: [Group; 8] = [
+    bodies::cases,
+    tokens::cases,
+    targets::cases,
+    messages::cases,
+    callers::cases,
+    batches::cases,
+    keys::cases,
+    forms::cases,
+];
 
 #[test]
 fn the_table_has_at_least_200_different_requests() {
@@ -144,6 +155,11 @@ async fn messages_that_are_no_http() {
 #[tokio::test]
 async fn callers_who_are_not_who_they_say() {
     send_all(callers::cases).await;
+}
+
+#[tokio::test]
+async fn forms_of_oauth_that_ask_for_nothing_or_come_from_nobody() {
+    send_all(forms::cases).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -10,6 +12,13 @@ use tokio::time::timeout;
 use super::{Answer, Case, KEY, MARKER};
 use crate::real_server::{Home, RealServer, now};
 use crate::verifier_forging::{ISS, SECRET};
+
+/// Stands for the id of the admin key, which is its middle part.
+pub(super) const ID: &str = "@the-key-id@";
+
+/// Stands for both as Basic credentials have them (RFC 7617).
+pub(super) const BASIC: &str =
+    "@id-and-key-in-base64-----------------------------------------------------------------------------basic@";
 
 /// How long an answer may take on a busy machine. A connection that is not ended within it is a failure too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -126,15 +135,15 @@ fn assert_log(log: &str, planted: &[&str]) {
 
 /// The bytes with the key where they have its place.
 fn with_key(bytes: &[u8], key: &str) -> Vec<u8> {
-    let mut request = Vec::with_capacity(bytes.len() + key.len());
-    let mut rest = bytes;
-    while let Some(at) = rest.windows(KEY.len()).position(|found| found == KEY.as_bytes()) {
-        request.extend_from_slice(&rest[..at]);
-        request.extend_from_slice(key.as_bytes());
-        rest = &rest[at + KEY.len()..];
-    }
-    request.extend_from_slice(rest);
-    request
+    let id = key.split('_').nth(1).unwrap();
+    let basic = STANDARD.encode(format!("{id}:{key}"));
+    [(KEY, key), (ID, id), (BASIC, basic.as_str())].iter().fold(bytes.to_vec(), |mut bytes, (place, value)| {
+        assert_eq!(place.len(), value.len(), "a length that is declared must be true");
+        while let Some(at) = bytes.windows(place.len()).position(|found| found == place.as_bytes()) {
+            bytes[at..at + place.len()].copy_from_slice(value.as_bytes());
+        }
+        bytes
+    })
 }
 
 async fn revoke(real: &RealServer, jti: &str) -> u64 {
@@ -149,13 +158,16 @@ fn judge(case: &Case, text: &str) -> Result<(), String> {
     let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or("no status")?;
     let (expected, words) = match case.answer {
         Answer::Status(expected) => (expected, ""),
-        Answer::Says(expected, words) | Answer::Problem(expected, words) => (expected, words),
+        Answer::Says(expected, words) | Answer::Problem(expected, words) | Answer::OAuth(expected, words) => {
+            (expected, words)
+        }
     };
     ensure(status == expected, &format!("it is not {expected}"))?;
     match case.answer {
         Answer::Status(_) => ensure(body.is_empty(), "it has a body")?,
         Answer::Says(..) => {}
         Answer::Problem(..) => is_problem(status, head, body)?,
+        Answer::OAuth(_, code) => is_oauth_error(code, head, body)?,
     }
     ensure(body.contains(words), &format!("it does not say {words:?}"))?;
     for planted in [MARKER, "hush", "eyJ", "Set-Cookie", "set-cookie"] {
@@ -178,6 +190,16 @@ fn is_problem(status: u16, head: &str, body: &str) -> Result<(), String> {
         ensure(!text("detail").contains(inside), &format!("{inside} is nobody's business"))?;
     }
     Ok(())
+}
+
+/// What an OAuth error has (RFC 6749 section 5.2), and words that help.
+fn is_oauth_error(code: &str, head: &str, body: &str) -> Result<(), String> {
+    let head = head.to_ascii_lowercase();
+    ensure(head.contains("content-type: application/json"), "no OAuth error by its type")?;
+    ensure(head.contains("cache-control: no-store"), "it may be stored")?;
+    let error: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    ensure(error["error"] == code, &format!("its code is not {code}"))?;
+    ensure(error["error_description"].as_str().is_some_and(|said| said.len() >= 10), "it says nothing")
 }
 
 fn ensure(holds: bool, else_fault: &str) -> Result<(), String> {
