@@ -120,6 +120,13 @@ pub struct Config {
     /// sid = "sid"
     /// client_id = "client_id"                 # left out: client_id, and where that is not there, azp
     ///
+    /// [issuers.backchannel]                   # takes this issuer's logout tokens (OpenID Connect Back-Channel Logout 1.0)
+    /// audience = ["shop"]                     # for one of these clients; without this section none is taken
+    /// allow_hmac = false                      # also those signed with a shared secret
+    /// iat_max_age_s = 300                     # how old they may be, 1 to 86400
+    /// require_exp = true                      # they must expire
+    /// subject_too = false                     # one that names a session and its subject logs out the subject everywhere
+    ///
     /// [[issuers.keys]]                        # single keys, beside key sets or instead of them
     /// alg = "HS256"                           # the one algorithm that this key is for
     /// kid = "a"                               # left out: tried for any `kid` that no other key has

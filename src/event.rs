@@ -19,7 +19,7 @@ pub type Seq = u64;
 /// Who caused a change and how it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin<'a> {
-    /// Id of the API key that asked; empty for revokd itself.
+    /// Id of the API key that asked; empty for revokd itself, and where no key is asked for.
     pub actor: Cow<'a, str>,
     /// The door it came through.
     pub source: Source,
@@ -61,11 +61,13 @@ pub enum Source {
     Api = 1,
     /// The command line, offline.
     Cli = 2,
+    /// A logout token of an issuer (OpenID Connect Back-Channel Logout 1.0): the issuer of the change has asked for it.
+    Backchannel = 3,
 }
 
 impl Source {
     /// Every source, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Internal, Self::Api, Self::Cli];
+    pub const ALL: [Self; 4] = [Self::Internal, Self::Api, Self::Cli, Self::Backchannel];
 
     /// The source's label in metrics and listings.
     #[must_use]
@@ -74,6 +76,7 @@ impl Source {
             Self::Internal => "internal",
             Self::Api => "api",
             Self::Cli => "cli",
+            Self::Backchannel => "backchannel",
         }
     }
 }

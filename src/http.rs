@@ -61,7 +61,7 @@ pub enum Access {
 
 /// One row of the route table.
 pub struct Route {
-    /// The one method of the row. Open rows answer to HEAD too.
+    /// The one method of the row. Where that is GET, open rows answer to HEAD too.
     pub method: Method,
     /// The path, as axum and OpenAPI write it.
     pub path: &'static str,
@@ -97,7 +97,7 @@ const CHECK_CLIENT: Access = Access::Client(Scope::Check);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 21] = [
+pub static ROUTES: [Route; 22] = [
     Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, pace: COMMON, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  pace: COMMON, endpoint: || get(check::by_path) },
     Route { method: Method::GET,    path: "/check",            access: CHECK,  pace: COMMON, endpoint: || get(check::by_query) },
@@ -114,6 +114,7 @@ pub static ROUTES: [Route; 21] = [
     Route { method: Method::DELETE, path: "/keys/{id}",        access: ADMIN,  pace: URGENT, endpoint: || delete(keys::revoke) },
     Route { method: Method::GET,    path: "/audit",            access: AUDIT,  pace: COMMON, endpoint: || get(audit::audit) },
     Route { method: Method::POST,   path: "/purge",            access: ADMIN,  pace: URGENT, endpoint: || post(purge::purge) },
+    Route { method: Method::POST,   path: oauth::BACKCHANNEL,  access: OPEN,   pace: FREE,   endpoint: || post(oauth::backchannel::log_out) },
     Route { method: Method::GET,    path: "/livez",            access: OPEN,   pace: FREE,   endpoint: || get(probes::livez) },
     Route { method: Method::GET,    path: "/readyz",           access: OPEN,   pace: FREE,   endpoint: || get(probes::readyz) },
     Route { method: Method::GET,    path: "/metrics",          access: OPEN,   pace: FREE,   endpoint: || get(probes::metrics) },
@@ -213,8 +214,8 @@ async fn method_not_allowed(path: MatchedPath) -> Response {
     let rows = ROUTES.iter().filter(|route| route.path == path.as_str());
     let methods = rows.map(|route| match route.access {
         // axum answers HEAD where there is GET; the others refuse it.
-        Access::Open => "GET, HEAD",
-        Access::Needs(_) | Access::Client(_) => route.method.as_str(),
+        Access::Open if route.method == Method::GET => "GET, HEAD",
+        Access::Open | Access::Needs(_) | Access::Client(_) => route.method.as_str(),
     });
     let allow = methods.collect::<Vec<_>>().join(", ");
     ApiError::MethodNotAllowed { allow }.into_response()

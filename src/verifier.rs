@@ -17,6 +17,7 @@ mod issuer;
 mod jwk;
 mod jwks;
 mod key_set;
+mod logout;
 mod refusal;
 mod secret;
 mod settings;
@@ -33,11 +34,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::algorithm::Algorithm;
 use self::claims::Claims;
-use self::compact::Unverified;
+use self::compact::{Typ, Unverified};
 use self::issuer::TrustedIssuer;
+pub use self::logout::{LogoutError, LogoutRefusal, LogoutToken};
 pub use self::refusal::{JSON_DEPTH_MAX, Part, Refusal, TOKEN_BYTES_MAX, VerifyError};
 pub use self::secret::{Secret, SecretEncoding};
-pub use self::settings::{ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
+pub use self::settings::{BackchannelSettings, ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
 use crate::clock::NumericDate;
 use crate::token::{ClientId, Issuer, Jti, Sid, Subject, WithoutJti};
 
@@ -94,6 +96,19 @@ impl fmt::Debug for VerifiedToken {
     }
 }
 
+/// A token with a genuine signature.
+struct Judged {
+    token: VerifiedToken,
+    typ: Typ,
+    /// Whether it has every required claim.
+    is_complete: bool,
+}
+
+/// Whether one of those whom a token is for is one of us.
+fn addresses(theirs: &[String], ours: &[String]) -> bool {
+    theirs.iter().any(|name| ours.contains(name))
+}
+
 /// Judges raw tokens by the keys of the configured issuers.
 #[derive(Debug)]
 pub struct Verifier {
@@ -124,11 +139,14 @@ impl Verifier {
     /// A token without `iss` means the only issuer, where there is one (promise 16).
     ///
     /// # Errors
-    /// [`VerifyError::Refused`] when the token is bad, or lacks a claim that its issuer must put in;
+    /// [`VerifyError::Refused`] when the token is bad, is a logout token, or lacks a claim that its issuer must put in;
     /// [`VerifyError::KeysUnavailable`] when nobody can say, which must never read as a verdict (promise 3).
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, VerifyError> {
-        let (token, is_complete) = self.judge(token).await?;
-        if is_complete { Ok(token) } else { Err(Refusal::RequiredClaimMissing.into()) }
+        match self.judge(token).await? {
+            Judged { typ: Typ::Logout, .. } => Err(Refusal::LogoutToken.into()),
+            Judged { is_complete: false, .. } => Err(Refusal::RequiredClaimMissing.into()),
+            Judged { token, .. } => Ok(token),
+        }
     }
 
     /// The same for a token that is to be revoked, which need not have the issuer's `required_claims`: whoever accepts
@@ -137,11 +155,10 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::verify`], but for those claims.
     pub async fn verify_to_revoke(&self, token: &str) -> Result<VerifiedToken, VerifyError> {
-        Ok(self.judge(token).await?.0)
+        Ok(self.judge(token).await?.token)
     }
 
-    /// The token, and whether it has every required claim.
-    async fn judge(&self, token: &str) -> Result<(VerifiedToken, bool), VerifyError> {
+    async fn judge(&self, token: &str) -> Result<Judged, VerifyError> {
         let token = Unverified::parse(token)?;
         let (issuer, claims, is_complete) = self.read(&token)?;
         issuer.judge(&token).await?;
@@ -160,7 +177,7 @@ impl Verifier {
             iat: claims.iat,
             rest: claims.rest,
         };
-        Ok((verified, is_complete))
+        Ok(Judged { token: verified, typ: token.typ, is_complete })
     }
 
     /// Whose token it says to be, what it says, and whether it has every claim that its issuer requires.
@@ -179,9 +196,7 @@ impl Verifier {
         match (&token.rest.aud, ours) {
             (_, None) => false,
             (None, Some(ours)) => ours.is_empty(),
-            (Some(theirs), Some(ours)) => {
-                !theirs.is_empty() && (ours.is_empty() || theirs.iter().any(|name| ours.contains(name)))
-            }
+            (Some(theirs), Some(ours)) => !theirs.is_empty() && (ours.is_empty() || addresses(theirs, ours)),
         }
     }
 

@@ -17,5 +17,7 @@ pub use answers::{
 pub use audit::{AuditHead, AuditRecord, AuditRecords};
 pub use keys::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
 pub use new_key::{KeyFault, NewKeyError};
-pub use oauth::{Audience, GlobalRevocationBody, IntrospectAnswer, OAuthError, OAuthMetadata, SubjectId, TokenForm};
+pub use oauth::{
+    Audience, GlobalRevocationBody, IntrospectAnswer, LogoutForm, OAuthError, OAuthMetadata, SubjectId, TokenForm,
+};
 pub use requests::{CheckBody, CheckClaims, CheckId, LogOutBody, PurgeBody, RevokeBody, RevokeClaims, RevokeToken};

@@ -10,7 +10,7 @@ use super::writer::{Ask, Command};
 use super::{Denylist, Listed, Priority};
 use crate::event::{ApiKeyRecord, Origin};
 use crate::revocation::{TokenClaims, Unavailable};
-use crate::token::{Issuer, Key};
+use crate::token::{Issuer, Key, Selector};
 
 /// What a force-logout would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,15 @@ impl Denylist {
         let (issuer, selector) = (request.issuer.clone(), request.target.selector());
         let limits = self.state.issuers.limits_of(&issuer).map_err(|_| Unavailable::NotReady)?;
         let lifetime_s = self.state.lifetime_of(&issuer).max(limits.lifetime_max_s);
-        Ok(plan(request, self.state.clock.now(), lifetime_s, limits).map(|(_, span)| {
-            self.state.seen.turn(self.state.clock.boot_s());
-            Foreseen { span, seen: self.state.seen.last_hour(&issuer, selector) }
-        }))
+        Ok(plan(request, self.state.clock.now(), lifetime_s, limits)
+            .map(|(_, span)| Foreseen { span, seen: self.seen_of(&issuer, selector) }))
+    }
+
+    /// What the last hour's checks of an issuer brought, of a cutoff by `selector`.
+    #[must_use]
+    pub fn seen_of(&self, issuer: &Issuer<'_>, selector: Selector) -> SeenChecks {
+        self.state.seen.turn(self.state.clock.boot_s());
+        self.state.seen.last_hour(issuer, selector)
     }
 
     /// Takes one entry back, and no other; answered after that is durable (promise 1). Verdicts follow at once.

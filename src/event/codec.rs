@@ -156,6 +156,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         0 => Source::Internal,
         1 => Source::Api,
         2 => Source::Cli,
+        3 => Source::Backchannel,
         other => return Err(DecodeError::Source(other)),
     };
     let seq = u64::from_le_bytes(reader.array()?);

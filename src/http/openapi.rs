@@ -30,6 +30,7 @@ use crate::wire::Problem;
         revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
         revocations::list, revocations::show, restore::restore, keys::list, keys::create, keys::revoke, audit::audit, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
         global_revocation::revoke, oauth::revoke::revoke, oauth::introspect::introspect, oauth::metadata::metadata,
+        oauth::backchannel::log_out,
     ),
     components(schemas(crate::wire::RevokeManyAnswer, crate::wire::OAuthError)),
     modifiers(&ApiKeys, &OptionalBodies),
@@ -39,6 +40,7 @@ use crate::wire::Problem;
         (name = "check", description = "Scope `check`"),
         (name = "admin", description = "Scope `admin`"),
         (name = "audit", description = "Scope `audit`"),
+        (name = "logout", description = "Open: the logout token is the authentication"),
         (name = "probes", description = "Open"),
     ),
 )]

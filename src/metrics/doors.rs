@@ -198,13 +198,19 @@ pub struct AuthFailures {
     pub scope: Counter,
     /// The key is bound to other issuers or clients.
     pub bound: Counter,
+    /// A logout token proves nothing.
+    pub logout_token: Counter,
 }
 
 impl AuthFailures {
     pub(super) fn register(registrar: &Registrar) -> Self {
         let reason = |reason| {
             let labels = [("reason", reason)];
-            registrar.counter("revokd_auth_failures_total", "Requests turned away for their key, by reason", &labels)
+            registrar.counter(
+                "revokd_auth_failures_total",
+                "Requests turned away for who sent them, by reason",
+                &labels,
+            )
         };
         Self {
             missing: reason("missing"),
@@ -212,6 +218,7 @@ impl AuthFailures {
             expired: reason("expired"),
             scope: reason("scope"),
             bound: reason("bound"),
+            logout_token: reason("logout_token"),
         }
     }
 }

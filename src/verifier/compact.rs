@@ -16,10 +16,22 @@ const UNSUPPORTED_MEMBERS: [&str; 3] = ["crit", "b64", "zip"];
 /// What a `jti` begins with that was made from the signing input.
 const DERIVED_PREFIX: &str = "sha-256:";
 
+/// What a token says that it is, by the `typ` of its header (RFC 7515 section 4.1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Typ {
+    /// Nothing, or `JWT`, which says no more.
+    Unsaid,
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    Logout,
+    /// Something else.
+    Other,
+}
+
 /// A well-formed token. What it says is the caller's word until [`super::Verifier::verify`] has judged the signature.
 #[derive(Debug)]
 pub(super) struct Unverified<'a> {
     pub(super) algorithm: Algorithm,
+    pub(super) typ: Typ,
     pub(super) kid: Option<String>,
     payload: String,
     /// What is signed: header, dot, payload, as they came.
@@ -38,11 +50,17 @@ impl<'a> Unverified<'a> {
         let header = decode_text(header, Part::Header)?;
         let header = Object::parse(&header, Part::Header)?;
         let algorithm = algorithm(&header)?;
+        let typ = typ_of(&header);
         let kid = kid(&header)?;
         let payload = decode_text(payload, Part::Payload)?;
         decode(signature, Part::Signature)?;
         let signing_input = &token.as_bytes()[..token.len() - signature.len() - 1];
-        Ok(Self { algorithm, kid, payload, signing_input, signature })
+        Ok(Self { algorithm, typ, kid, payload, signing_input, signature })
+    }
+
+    /// What it says, as text.
+    pub(super) fn payload_text(&self) -> &str {
+        &self.payload
     }
 
     /// What it says.
@@ -92,10 +110,54 @@ fn algorithm(header: &Object<'_>) -> Result<Algorithm, Refusal> {
     }
 }
 
+/// A media type, in any case of letters; `application/` may be left out.
+fn typ_of(header: &Object<'_>) -> Typ {
+    let typ = match header.get("typ") {
+        None => return Typ::Unsaid,
+        Some(Value::String(typ)) => typ.as_ref(),
+        Some(_) => return Typ::Other,
+    };
+    let is = |name: &str| {
+        let prefix = typ.len().checked_sub(name.len()).and_then(|at| typ.split_at_checked(at));
+        prefix.is_some_and(|(prefix, rest)| {
+            rest.eq_ignore_ascii_case(name) && (prefix.is_empty() || prefix.eq_ignore_ascii_case("application/"))
+        })
+    };
+    if is("JWT") {
+        Typ::Unsaid
+    } else if is("logout+jwt") {
+        Typ::Logout
+    } else {
+        Typ::Other
+    }
+}
+
 fn kid(header: &Object<'_>) -> Result<Option<String>, Refusal> {
     match header.get("kid") {
         None => Ok(None),
         Some(Value::String(kid)) if (1..=CLAIM_BYTES_MAX).contains(&kid.len()) => Ok(Some(kid.as_ref().to_owned())),
         Some(_) => Err(Refusal::Kid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typ_is_a_media_type_in_any_case_of_letters() {
+        let of = |typ: &str| typ_of(&Object::parse(&format!("{{\"typ\":{typ}}}"), Part::Header).unwrap());
+        for typ in [r#""JWT""#, r#""jwt""#, r#""application/JWT""#] {
+            assert_eq!(of(typ), Typ::Unsaid, "{typ}");
+        }
+        for typ in [r#""logout+jwt""#, r#""Logout+JWT""#, r#""APPLICATION/logout+jwt""#] {
+            assert_eq!(of(typ), Typ::Logout, "{typ}");
+        }
+        for typ in
+            [r#""at+jwt""#, r#""xjwt""#, r#""/jwt""#, r#""text/logout+jwt""#, r#""éwt""#, r#""""#, "null", "1", "[]"]
+        {
+            assert_eq!(of(typ), Typ::Other, "{typ}");
+        }
+        assert_eq!(typ_of(&Object::parse("{}", Part::Header).unwrap()), Typ::Unsaid);
     }
 }

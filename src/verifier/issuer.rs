@@ -14,7 +14,7 @@ use super::jwks::{JwksSource, State};
 use super::key_set::{Key, judge, names_its_key};
 use super::refusal::{Refusal, VerifyError};
 use super::secret::SecretEncoding;
-use super::settings::{IssuerSettings, KeySettings, SettingsError};
+use super::settings::{BackchannelSettings, IssuerSettings, KeySettings, SettingsError};
 use super::signature::KeyMaterial;
 use crate::token::{CLAIM_BYTES_MAX, Issuer, Naming};
 
@@ -28,6 +28,8 @@ pub(super) struct TrustedIssuer {
     pub(super) naming: Naming<'static>,
     /// Claims that they must have.
     pub(super) required_claims: Vec<String>,
+    /// Which of its logout tokens are taken; none if absent.
+    pub(super) backchannel: Option<BackchannelSettings>,
     /// From the config and from a file: they never change.
     keys: Vec<Key>,
     /// What the issuer publishes: it changes.
@@ -68,9 +70,9 @@ impl TrustedIssuer {
             settings.jwks_url.as_deref().map(Fetcher::new).transpose().map_err(|error| fault(error.to_string()))?;
         let refresh = Duration::from_secs(settings.jwks_refresh_s);
         let stale_max = Duration::from_secs(settings.jwks_stale_max_s);
-        let audience = settings.audience;
+        let (audience, backchannel) = (settings.audience, settings.backchannel);
         let source = fetcher.map(|fetcher| JwksSource::new(settings.iss, fetcher, allowed, refresh, stale_max));
-        Ok(Self { name, audience, naming, required_claims, keys, source })
+        Ok(Self { name, audience, naming, required_claims, backchannel, keys, source })
     }
 
     /// Judges the signature, with keys fetched anew where that may help and is permitted.

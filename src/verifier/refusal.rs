@@ -121,6 +121,9 @@ pub enum Refusal {
     /// A claim that the issuer's `required_claims` names is not there.
     #[error("a claim is missing that `required_claims` of its issuer names")]
     RequiredClaimMissing,
+    /// A logout token, where an access token is meant (RFC 8725 section 3.11).
+    #[error("the header's `typ` says that it is a logout token, which permits nothing")]
+    LogoutToken,
     /// A claim that must be a number is something else.
     #[error("the claim `{claim}` is not a number")]
     ClaimNotNumber {

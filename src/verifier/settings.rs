@@ -1,11 +1,13 @@
 //! What the operator writes under `[[issuers]]`: who may sign tokens, with which keys, and how its tokens are judged.
 
+mod backchannel;
 mod claims;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::backchannel::BackchannelSettings;
 pub use self::claims::ClaimSettings;
 use super::algorithm::Algorithm;
 use super::secret::{Secret, SecretEncoding};
@@ -78,6 +80,9 @@ pub struct IssuerSettings {
     /// of the issuer live.
     #[serde(default, skip_serializing_if = "ClaimSettings::is_default")]
     pub claims: ClaimSettings,
+    /// `[issuers.backchannel]`: which of its logout tokens are taken. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel: Option<BackchannelSettings>,
 }
 
 /// One `[[issuers.keys]]` section: `alg` and exactly one of `secret`, `secret_file` and `pem_file`.
@@ -180,6 +185,7 @@ impl IssuerSettings {
             without_jti: WithoutJti::default(),
             required_claims: Vec::new(),
             claims: ClaimSettings::default(),
+            backchannel: None,
         }
     }
 
@@ -236,6 +242,7 @@ impl IssuerSettings {
             .or_else(|| self.leeway_s.and_then(|value| outside("leeway_s", value, 0, LEEWAY_S_MAX)))
             .or_else(|| outside("clock_skew_s", self.clock_skew_s, 0, CLOCK_SKEW_S_MAX))
             .or_else(|| self.claims.fault())
+            .or_else(|| self.backchannel.as_ref().and_then(BackchannelSettings::fault))
     }
 }
 

@@ -22,6 +22,13 @@ pub struct TokenForm {
     pub client_secret: Option<String>,
 }
 
+/// A form that logs somebody out. Unknown parameters are ignored, none may be there twice.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogoutForm {
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    pub logout_token: String,
+}
+
 /// An error for OAuth clients (RFC 6749 section 5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OAuthError {

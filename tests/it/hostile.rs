@@ -7,6 +7,7 @@ mod bodies;
 mod callers;
 mod forms;
 mod keys;
+mod logouts;
 mod messages;
 mod server;
 mod targets;
@@ -99,7 +100,7 @@ impl Asked {
 /// A group of the table.
 type Group = fn() -> Vec<Case>;
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     bodies::cases,
     tokens::cases,
     targets::cases,
@@ -108,6 +109,7 @@ const GROUPS: [Group; 8] = [
     batches::cases,
     keys::cases,
     forms::cases,
+    logouts::cases,
 ];
 
 #[test]
@@ -160,6 +162,11 @@ async fn callers_who_are_not_who_they_say() {
 #[tokio::test]
 async fn forms_of_oauth_that_ask_for_nothing_or_come_from_nobody() {
     send_all(forms::cases).await;
+}
+
+#[tokio::test]
+async fn logout_tokens_that_log_nobody_out() {
+    send_all(logouts::cases).await;
 }
 
 #[tokio::test]

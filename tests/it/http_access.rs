@@ -11,12 +11,14 @@ use serde_json::json;
 use super::test_app::{Answer, START, TestApp, token};
 
 /// What everybody may ask. Whatever is added here is open to the world.
-const OPEN: [(&str, &str); 5] = [
+const OPEN: [(&str, &str); 6] = [
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/openapi.json"),
     ("get", "/.well-known/oauth-authorization-server"),
+    // Its token is the authentication.
+    ("post", "/backchannel-logout"),
 ];
 
 const ISS: &str = "https://a";
@@ -181,7 +183,9 @@ async fn what_is_open_is_described_and_answers_everybody() {
     let document = app.get("/openapi.json").await.ok();
     for (method, path) in OPEN {
         assert_eq!(document["paths"][path][method]["security"], json!([]), "{method} {path}");
-        let request = Request::builder().method(Method::GET).uri(path).body(Body::empty()).unwrap();
-        assert_eq!(app.send(request).await.status, 200, "{path}");
+        let request = Request::builder().method(method.to_uppercase().as_str()).uri(path).body(Body::empty()).unwrap();
+        // What needs a body says so, to everybody.
+        let status = if method == "get" { 200 } else { 415 };
+        assert_eq!(app.send(request).await.status, status, "{path}");
     }
 }

@@ -23,6 +23,7 @@ mod hostile;
 mod http_access;
 mod http_audit;
 mod http_auth;
+mod http_backchannel;
 mod http_bodies;
 mod http_bounds;
 mod http_certificates;

@@ -31,7 +31,8 @@ pub(crate) const AWAY: &str = "https://away";
 /// An issuer whose tokens must be for `api` or `web`.
 pub(crate) const FOR_US: &str = "https://for-us";
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// What the issuers of every test sign with.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A service, its clock and a key for everything.
 pub(crate) struct TestApp {
@@ -67,8 +68,7 @@ impl TestApp {
 
     /// Issuers whose clocks run ahead by so many seconds.
     pub(crate) fn with_skews(issuers: &[(&str, i64)]) -> Self {
-        let skewed =
-            |(name, clock_skew_s): &(&str, i64)| IssuerSettings { clock_skew_s: *clock_skew_s, ..trusted(name) };
+        let skewed = |&(name, clock_skew_s): &(&str, _)| IssuerSettings { clock_skew_s, ..trusted(name) };
         Self::with_issuers(issuers.iter().map(skewed).collect())
     }
 
@@ -82,7 +82,8 @@ impl TestApp {
         Self::assemble(http, issuers.iter().map(|name| trusted(name)).collect(), settings)
     }
 
-    fn assemble(http: HttpSettings, issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
+    /// Everything as it is told.
+    pub(crate) fn assemble(http: HttpSettings, issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
         let time = ManualTime::starting_at(START);
         let clock = Clock::manual(Arc::clone(&time), ClockSettings { step_max_s: 3_600, hold_s: 86_400 });
         let limits = |settings: &IssuerSettings| IssuerLimits {
@@ -134,7 +135,6 @@ impl TestApp {
         self.send(request.body(body.map_or_else(Body::empty, |body| body.to_string().into())).unwrap()).await
     }
 
-    /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         self.send_from(Peer::Unix, request).await
     }

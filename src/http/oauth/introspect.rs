@@ -10,8 +10,8 @@ use super::super::check::{Answer, Asked, Counts, counted};
 use super::super::error::ApiError;
 use super::super::trace::Trace;
 use super::super::{Http, Route};
-use super::Refusals;
 use super::client::{Admitted, admit};
+use super::{FormRefusals, Refusals};
 use crate::keys::Caller;
 use crate::revocation::Verdict;
 use crate::verifier::{VerifiedToken, VerifyError};
@@ -26,7 +26,7 @@ use crate::wire::{Audience, IntrospectAnswer, TokenForm};
     post, path = "/oauth2/introspect", tag = "check",
     security(("basic" = []), ("bearer" = []), ("api_key" = []), ("certificate" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "Whether it is active", body = IntrospectAnswer), Refusals),
+    responses((status = 200, description = "Whether it is active", body = IntrospectAnswer), Refusals, FormRefusals),
 )]
 pub(crate) async fn introspect(
     State(http): State<Arc<Http>>,

@@ -11,8 +11,8 @@ use super::super::error::ApiError;
 use super::super::revoke::{By, by_token};
 use super::super::trace::Trace;
 use super::super::{Http, Route, bound};
-use super::Refusals;
 use super::client::{Admitted, admit};
+use super::{FormRefusals, Refusals};
 use crate::verifier::VerifyError;
 use crate::wire::TokenForm;
 
@@ -25,7 +25,7 @@ use crate::wire::TokenForm;
     post, path = "/oauth2/revoke", tag = "revoke",
     security(("basic" = []), ("bearer" = []), ("api_key" = []), ("certificate" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "Durable, or there was nothing to revoke; the body is empty"), Refusals),
+    responses((status = 200, description = "Durable, or there was nothing to revoke; the body is empty"), Refusals, FormRefusals),
 )]
 pub(crate) async fn revoke(
     State(http): State<Arc<Http>>,

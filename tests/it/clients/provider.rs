@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Program, key, until, until_good};
-use crate::real_server::{Home, RealServer};
+use crate::real_server::{Home, RealServer, now};
 
 /// A provider that posts to revokd, revokd that trusts the provider, and a shop whose customers log in.
 struct World {
@@ -18,7 +18,13 @@ impl World {
     async fn start() -> Self {
         let mut provider = Program::node("provider.mjs", &[]);
         let issuer = provider.json()["issuer"].as_str().unwrap().to_owned();
-        let home = Home::with_config(&format!("[[issuers]]\niss = \"{issuer}\"\njwks_url = \"{issuer}/jwks\"\n"), &[]);
+        let home = Home::with_config(
+            &format!(
+                "[[issuers]]\niss = \"{issuer}\"\njwks_url = \"{issuer}/jwks\"\n\
+                 [issuers.backchannel]\naudience = \"shop\"\n"
+            ),
+            &[],
+        );
         let server = home.start().await;
         let key = key(&server, &["revoke"]).await;
         assert_eq!(provider.ask(&json!({ "revokd": server.url, "key": key })), json!({}));
@@ -104,4 +110,26 @@ async fn a_logout_at_the_provider_reaches_revokd_by_its_events() {
     .await;
     assert!(world.is_revoked(&bob).await);
     assert!(!world.is_revoked(&other).await, "another session");
+}
+
+#[tokio::test]
+async fn a_logout_at_the_provider_reaches_revokd_by_the_back_channel() {
+    let mut world = World::start().await;
+    let (other, ended) = (world.login("bob", false), world.login("bob", false));
+    assert_eq!(world.shop("logout", json!({ "sub": "bob" })), json!({}));
+    let mut sid = String::new();
+    until("the session is listed", async || {
+        let (_, listed) = world.server.get("/revocations?kind=sid").await;
+        let entry = &listed["revocations"][0];
+        sid = entry["value"].as_str().unwrap_or_default().to_owned();
+        entry["reason"] == "back-channel logout"
+    })
+    .await;
+    let (status, verdict) = world.server.get(&format!("/check?sid={sid}&iat={}", now())).await;
+    assert_eq!((status, &verdict["by"]), (200, &json!("sid")), "whatever the session has got: {verdict}");
+    assert!(world.is_revoked(&ended).await);
+    assert!(!world.is_revoked(&other).await, "another session of the same subject");
+    let (_, audit) = world.server.get("/audit?limit=1000").await;
+    let record = audit["records"].as_array().unwrap().iter().find(|record| record["source"] == "backchannel");
+    assert!(record.is_some(), "{audit}");
 }

@@ -52,11 +52,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Trusts one issuer, by an HS256 secret with the `kid` `k` and an ES256 key with the `kid` `e`, and has one entry.
+    /// Trusts one issuer, by an HS256 secret with the `kid` `k` and an ES256 key with the `kid` `e`, and takes logout tokens for `shop`,
+    /// and has one entry.
     pub(super) async fn start() -> Self {
         let toml = format!(
             "[[issuers]]\niss = \"{ISS}\"\n[[issuers.keys]]\nkid = \"k\"\nalg = \"HS256\"\nsecret = \"{SECRET}\"\n\
-             [[issuers.keys]]\nkid = \"e\"\nalg = \"ES256\"\npem_file = \"e.pem\"\n"
+             [[issuers.keys]]\nkid = \"e\"\nalg = \"ES256\"\npem_file = \"e.pem\"\n\
+             [issuers.backchannel]\naudience = \"shop\"\nallow_hmac = true\n"
         );
         let home = Home::with_config(&toml, &SETTINGS);
         std::fs::write(home.path("e.pem"), PUBLIC_KEY).unwrap();
