@@ -1,6 +1,6 @@
 //! The core without the wire, each program beside its yardstick.
 //!
-//! `scripts/bench in_process check|revoke|purge|lifetimes|memory`, with `--entries N`, `--runs N` and what each program
+//! `scripts/bench in_process check|revoke|purge|lifetimes|list|memory`, with `--entries N`, `--runs N` and what each program
 //! says of itself. The clock is moved by hand; everything else is set up as shipped.
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 #![allow(clippy::cast_possible_wrap, clippy::unchecked_time_subtraction, reason = "small counts; times that only grow")]
@@ -10,13 +10,14 @@ mod in_process {
     //! The parts of this program.
     pub(crate) mod check;
     pub(crate) mod lifetimes;
+    pub(crate) mod list;
     pub(crate) mod memory;
     pub(crate) mod purge;
     pub(crate) mod revoke;
     pub(crate) mod store;
 }
 
-use in_process::{check, lifetimes, memory, purge, revoke};
+use in_process::{check, lifetimes, list, memory, purge, revoke};
 use support::{RUNS, argument};
 
 /// As the binary is shipped.
@@ -33,9 +34,10 @@ fn main() {
         "revoke" => revoke::compare(runs, argument("--seconds", 5)),
         "purge" => purge::measure(argument("--entries", 1_000_000)),
         "lifetimes" => lifetimes::measure(argument("--entries", 1_500_000)),
+        "list" => list::measure(argument("--entries", 1_000_000)),
         "memory" => memory::measure(argument("--entries", 2_000_000), argument("--settle", 60)),
         "memory-load" => memory::load_and_report(argument("--entries", 0), argument("--settle", 60)),
         "memory-start" => memory::start_and_report(),
-        other => panic!("say check, maybe, revoke, purge, lifetimes or memory, not {other:?}"),
+        other => panic!("say check, maybe, revoke, purge, lifetimes, list or memory, not {other:?}"),
     }
 }

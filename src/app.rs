@@ -233,7 +233,7 @@ fn open(loaded: &Loaded, options: ServeOptions, metrics: &Metrics) -> Result<Ope
     let opened = match opened {
         Err(damage) if options.accept_loss && damage.is_loss() => {
             tracing::error!(%damage, "the loss is accepted: a new history begins with what is left");
-            loss::report(&denylist::accept_loss(&sources)?);
+            loss::report(&denylist::accept_loss(&sources, &issuers)?);
             denylist::open(&sources, settings, clock, issuers, metrics)?
         }
         opened => opened?,

@@ -29,6 +29,9 @@ pub(crate) const START: NumericDate = NumericDate(1_800_000_000);
 /// The leeway that is shipped, seconds.
 pub(crate) const LEEWAY_S: i64 = 300;
 
+/// The longest lifetime that is shipped, seconds.
+pub(crate) const LIFETIME_MAX_S: i64 = 31 * DAY_S;
+
 /// One day, seconds.
 pub(crate) const DAY_S: i64 = 86_400;
 
@@ -67,11 +70,19 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens what lies in `directory`, or begins it there.
+    /// Opens what lies in `directory`, or begins it there, for one nameless issuer.
     ///
     /// # Panics
     /// If it cannot be opened.
     pub(crate) fn open(directory: &Path, shape: Shape) -> Self {
+        Self::open_for(Issuers::nameless(LIFETIME_MAX_S, LEEWAY_S), directory, shape)
+    }
+
+    /// The same for these issuers.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub(crate) fn open_for(issuers: Issuers, directory: &Path, shape: Shape) -> Self {
         let time = ManualTime::starting_at(START);
         let metrics = Metrics::new();
         let clock = Clock::manual(time.clone(), ClockSettings { step_max_s: shape.step_max_s, hold_s: DAY_S });
@@ -84,7 +95,6 @@ impl Store {
             index_path: directory.join("index"),
             open_index: Arc::new(move |path: &Path| Index::open(path, shape.cache_bytes)),
         };
-        let issuers = Issuers::nameless(31 * DAY_S, LEEWAY_S);
         let opened = denylist::open(&sources, settings(), clock, issuers, &metrics);
         let Opened { denylist, writer, indexer, refiller, index_rebuilt, .. } =
             opened.unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
@@ -112,6 +122,14 @@ impl Store {
     /// If one is not stored.
     pub(crate) fn load(&self, ids: Ids, from: u64, to: u64, lifetime_s: impl Fn(u64) -> i64) {
         let now = self.denylist.clock().now().earliest;
+        self.load_all(from, to, |number| request(ids.at(number), now.plus(lifetime_s(number))));
+    }
+
+    /// Makes the requests `from..to`; waits until the index has taken them in.
+    ///
+    /// # Panics
+    /// If one is not stored.
+    pub(crate) fn load_all(&self, from: u64, to: u64, request: impl Fn(u64) -> RevokeRequest) {
         let mut next = from;
         while next < to {
             let begins: Vec<_> = (0..CALLS).map(|n| next + n * CALL).filter(|begin| *begin < to).collect();
@@ -121,7 +139,7 @@ impl Store {
                 for begin in begins {
                     let denylist = self.denylist.clone();
                     let end = to.min(begin + CALL);
-                    let requests: Vec<_> = (begin..end).map(|n| request(ids.at(n), now.plus(lifetime_s(n)))).collect();
+                    let requests: Vec<_> = (begin..end).map(&request).collect();
                     calls.spawn(async move { revoke_all(&denylist, requests).await });
                 }
                 for outcomes in calls.join_all().await {

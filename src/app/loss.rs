@@ -13,6 +13,13 @@ pub(super) fn report(saved: &Salvaged) {
             "this part of the journal cannot be read and is left out; the file is kept in journal.damaged-<n>/"
         );
     }
+    for issuer in &saved.namings {
+        tracing::warn!(
+            issuer = issuer.as_str(),
+            "no record is left of the claims that this issuer's tokens are known by: those that are configured now are taken. If they were \
+             changed since the damage, stop, take the change back, put journal.damaged-<n>/ back as journal/, and start again"
+        );
+    }
     tracing::warn!(
         from_journal = saved.from_journal,
         from_index = saved.from_index,

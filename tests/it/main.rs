@@ -69,6 +69,7 @@ mod store_index;
 mod store_index_full;
 mod store_index_live;
 mod store_keys;
+mod store_losses;
 mod store_naming;
 mod store_restores;
 mod strace;

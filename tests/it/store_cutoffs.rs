@@ -239,7 +239,7 @@ fn cutoffs_and_restores_are_saved_from_the_index_when_a_loss_is_accepted() {
     std::fs::write(&segment, bytes).unwrap();
     assert!(store.start().is_err());
     let open_index = opener(|path| open_index(path, 16 << 20));
-    let saved = revokd::denylist::accept_loss(&store.sources(open_index)).unwrap();
+    let saved = revokd::denylist::accept_loss(&store.sources(open_index), &store.issuers).unwrap();
     assert!(saved.from_index >= 3, "{saved:?}");
     store.start().unwrap();
     assert!(is_revoked(&store, "kept", START) && is_revoked(&store, "other", START.plus(50)));

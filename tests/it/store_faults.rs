@@ -115,7 +115,9 @@ fn damage_is_refused_by_name_and_its_loss_can_be_accepted() {
         }
         other => panic!("{:?}", other.map(drop)),
     }
-    let saved = revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20)))).unwrap();
+    let saved =
+        revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20))), &store.issuers)
+            .unwrap();
     assert!(saved.from_index > 0, "{saved:?}");
     store.start().unwrap();
     for n in 0..2_000 {
@@ -184,7 +186,7 @@ fn after_an_accepted_loss_the_clock_goes_on_from_the_last_time_recorded_anywhere
     store.stop();
     std::fs::write(store.journal_path().join("MANIFEST"), b"rot").unwrap();
     assert!(store.start().is_err());
-    revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20)))).unwrap();
+    revokd::denylist::accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20))), &store.issuers).unwrap();
     store.start().unwrap();
     let now = store.denylist().clock().now();
     assert!(!now.doubted && now.earliest == START.plus(4 * HOUR), "{now:?}");
