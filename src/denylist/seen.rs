@@ -13,8 +13,8 @@ use crate::token::{Issuer, Selector};
 /// A slot for each minute: sixty full ones and the one that runs.
 const SLOTS: usize = 61;
 
-/// Sets of the claims that bear on cutoffs: `sid`, `sub`, `client_id`, `iat`.
-const SETS: usize = 16;
+/// Sets of the claims that bear on cutoffs: `sid`, `sub`, `client_id`, `iat`, `family`.
+const SETS: usize = 32;
 
 const IAT: usize = 8;
 
@@ -24,6 +24,7 @@ const fn bit(selector: Selector) -> usize {
         Selector::Sid => 1,
         Selector::Sub => 2,
         Selector::ClientId => 4,
+        Selector::Family => 16,
         Selector::Jti | Selector::Iss => 0,
     }
 }
@@ -75,7 +76,7 @@ impl Seen {
         let Some(issuer) = self.issuers.iter().position(|(issuer, _)| issuer == claims.issuer) else { return };
         let brought = |selector| if claims.cutoff_value(selector).is_some() { bit(selector) } else { 0 };
         let iat = if claims.iat.is_some() { IAT } else { 0 };
-        let set = brought(Selector::Sid) | brought(Selector::Sub) | brought(Selector::ClientId) | iat;
+        let set = Selector::OF_CUTOFFS.into_iter().fold(iat, |set, selector| set | brought(selector));
         if (run.issuer, run.set) != (issuer, set) {
             self.note(run);
             *run = SeenRun { issuer, set, checks: 0 };

@@ -1,12 +1,14 @@
 //! What the operator writes under `[[issuers]]`: who may sign tokens, with which keys, and how its tokens are judged.
 
 mod claims;
+mod refresh;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::claims::ClaimSettings;
+pub use self::refresh::RefreshSettings;
 use super::algorithm::Algorithm;
 use super::secret::{Secret, SecretEncoding};
 use crate::issuers::CLOCK_SKEW_S;
@@ -78,6 +80,9 @@ pub struct IssuerSettings {
     /// of the issuer live.
     #[serde(default, skip_serializing_if = "ClaimSettings::is_default")]
     pub claims: ClaimSettings,
+    /// `[issuers.refresh]`: what a refresh token takes with it when it is revoked. Without it, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshSettings>,
 }
 
 /// One `[[issuers.keys]]` section: `alg` and exactly one of `secret`, `secret_file` and `pem_file`.
@@ -180,13 +185,15 @@ impl IssuerSettings {
             without_jti: WithoutJti::default(),
             required_claims: Vec::new(),
             claims: ClaimSettings::default(),
+            refresh: None,
         }
     }
 
     /// What decides the keys of this issuer's entries, beside its name.
     #[must_use]
     pub fn naming(&self) -> Naming<'static> {
-        self.claims.naming(self.without_jti)
+        let family = self.refresh.as_ref().map(|refresh| refresh.family_claim.clone().into());
+        Naming { family, ..self.claims.naming(self.without_jti) }
     }
 
     /// Checks what can be checked without reading a file.
@@ -236,6 +243,7 @@ impl IssuerSettings {
             .or_else(|| self.leeway_s.and_then(|value| outside("leeway_s", value, 0, LEEWAY_S_MAX)))
             .or_else(|| outside("clock_skew_s", self.clock_skew_s, 0, CLOCK_SKEW_S_MAX))
             .or_else(|| self.claims.fault())
+            .or_else(|| self.refresh.as_ref().and_then(|refresh| refresh.fault(&self.claims)))
     }
 }
 
