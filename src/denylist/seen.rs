@@ -137,7 +137,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::clock::NumericDate;
-    use crate::token::Subject;
+    use crate::token::{Family, Subject};
 
     fn check(seen: &Seen, sub: bool, iat: bool) {
         let mut run = SeenRun::default();
@@ -166,6 +166,21 @@ mod tests {
         assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sub).checks, 1);
         seen.turn(500 * 60);
         assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sub), SeenChecks::default());
+    }
+
+    #[test]
+    fn a_family_is_a_claim_of_its_own() {
+        let seen = Seen::new(&Issuers::nameless(1, 1), 0);
+        let mut run = SeenRun::default();
+        let family = Some(Family::parse("f").unwrap());
+        let bare = TokenClaims { family, ..TokenClaims::of(&Issuer::NAMELESS) };
+        seen.gather(&mut run, &bare, 1);
+        seen.gather(&mut run, &TokenClaims { iat: Some(NumericDate(5)), ..bare }, 1);
+        seen.gather(&mut run, &TokenClaims::of(&Issuer::NAMELESS), 1);
+        seen.note(&run);
+        let expected = SeenChecks { checks: 3, without_claim: 1, without_iat: 1 };
+        assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Family), expected);
+        assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sid).without_claim, 3);
     }
 
     #[test]
