@@ -114,11 +114,16 @@ pub struct Config {
     /// without_jti = "signing_input"           # a token without jti is known by the SHA-256 of what is signed; or "refuse"
     /// required_claims = ["exp"]               # a token without one is unverifiable; it can be revoked all the same
     ///
-    /// [issuers.claims]                        # the claims that are meant; they and without_jti cannot be changed while
-    /// jti = "jti"                             # entries of the issuer live: such a start is refused
+    /// [issuers.claims]                        # the claims that are meant; they, without_jti and family_claim cannot be
+    /// jti = "jti"                             # changed while entries of the issuer live: such a start is refused
     /// sub = "sub"
     /// sid = "sid"
     /// client_id = "client_id"                 # left out: client_id, and where that is not there, azp
+    ///
+    /// [issuers.refresh]                       # left out: a refresh token that is revoked takes nothing with it
+    /// family_claim = "grant_id"               # what it shares with the tokens got by it; "sid" means session and client
+    /// kind_claim = "typ"                      # the claim that says that a token is a refresh token
+    /// kind = "Refresh"                        # and what it says then
     ///
     /// [[issuers.keys]]                        # single keys, beside key sets or instead of them
     /// alg = "HS256"                           # the one algorithm that this key is for

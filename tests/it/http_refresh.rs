@@ -7,7 +7,7 @@ use revokd::token::{ClientId, Family, Selector, Sid};
 use revokd::verifier::{IssuerSettings, RefreshSettings};
 use serde_json::{Value, json};
 
-use super::http_oauth::{REVOKE, assert_done, send, seq};
+use super::http_oauth::{REVOKE, assert_done, send};
 use super::http_restore::restore;
 use super::real_server::{Home, now};
 use super::support::settings;
@@ -57,6 +57,13 @@ async fn listed(app: &TestApp, kind: &str) -> Vec<Value> {
     app.get(&format!("/revocations?kind={kind}")).await.ok()["revocations"].as_array().unwrap().clone()
 }
 
+/// How many changes requests have made; the family claim that is recorded at start is none.
+async fn changes(app: &TestApp) -> usize {
+    let page = app.get("/audit?limit=1000").await.ok();
+    let is_entry = |record: &&Value| ["revoked", "cutoff", "restored"].iter().any(|what| record["what"] == *what);
+    page["records"].as_array().unwrap().iter().filter(is_entry).count()
+}
+
 #[tokio::test]
 async fn what_was_got_by_it_is_revoked_and_what_others_have_in_the_session_is_not() {
     for family_claim in ["sid", "grant_id"] {
@@ -92,7 +99,7 @@ async fn a_retry_writes_nothing_and_a_login_made_since_lives_on() {
     let app = app();
     let first = app.post_json("/revoke", &json!({ "token": token(&refresh()) })).await.ok();
     assert_eq!((&first["stored"], &first["expires_at"]), (&json!(true), &json!(START.0 + 840 + LEEWAY_S)));
-    assert_eq!(app.changes().await, 2);
+    assert_eq!(changes(&app).await, 2);
     app.time.pass(60);
     let login = access("shop", "s1", 30);
     let line = json!({ "token": token(&refresh()) }).to_string();
@@ -103,11 +110,11 @@ async fn a_retry_writes_nothing_and_a_login_made_since_lives_on() {
             app.request(Method::POST, "/revoke", Some("application/x-ndjson"), format!("{line}\n{line}")).await.ok();
         assert_eq!((&many["accepted"], &many["seq"]), (&json!(2), &first["seq"]));
     }
-    assert_eq!(app.changes().await, 2);
+    assert_eq!(changes(&app).await, 2);
     assert_eq!(check(&app, &login).await["revoked"], false);
     // Another refresh token of the same session is another matter.
     assert_done(&oauth(&app, &of("r2", "Refresh", "shop", "s1", 30)).await, "another");
-    assert_eq!((app.changes().await, by(&app, &login).await), (4, json!("family")));
+    assert_eq!((changes(&app).await, by(&app, &login).await), (4, json!("family")));
 }
 
 #[tokio::test]
@@ -134,9 +141,9 @@ async fn whatever_the_hint_a_token_is_what_it_says_it_is() {
         };
         post(&of("a", "Bearer", "shop", "s1", -5)).await;
         post(&of("b", "refresh", "shop", "s1", -5)).await;
-        assert_eq!((app.changes().await, check(&app, &own).await["revoked"].clone()), (2, json!(false)), "{hint}");
+        assert_eq!((changes(&app).await, check(&app, &own).await["revoked"].clone()), (2, json!(false)), "{hint}");
         post(&refresh()).await;
-        assert_eq!((app.changes().await, by(&app, &own).await), (4, json!("family")), "{hint}");
+        assert_eq!((changes(&app).await, by(&app, &own).await), (4, json!("family")), "{hint}");
     }
     let app = app();
     let forged = forged(&refresh());
@@ -146,7 +153,7 @@ async fn whatever_the_hint_a_token_is_what_it_says_it_is() {
     let lone = json!({"iss": ISS, "jti": "r", "typ": "Refresh", "sid": "s1", "iat": START.0, "exp": START.0 + 900});
     let with_lone = self::app();
     assert_done(&oauth(&with_lone, &lone).await, "a session without a client is no family");
-    assert_eq!((seq(&app), seq(&unconfigured), seq(&with_lone)), (0, 1, 1));
+    assert_eq!((changes(&app).await, changes(&unconfigured).await, changes(&with_lone).await), (0, 1, 1));
 }
 
 #[tokio::test]
@@ -179,7 +186,7 @@ async fn checks_by_ids_see_it_by_the_family_or_by_session_and_client() {
     for wrong in [json!({"family": ""}), json!({"family": "x".repeat(1_025)}), json!({"family": 5})] {
         app.post_json("/check", &wrong).await.refuses(422, "family");
     }
-    app.post_json("/force-logout", &json!({"family": value})).await.refuses(422, "family");
+    app.post_json("/force-logout", &json!({"family": value})).await.refuses(400, "family");
 }
 
 #[tokio::test]
@@ -215,7 +222,7 @@ async fn an_expired_one_takes_what_may_outlive_it() {
     let (answer, own) = (oauth(&app, &refresh()).await, access("shop", "s1", 3_000));
     assert_done(&answer, "expired");
     assert_eq!(by(&app, &own).await, "family");
-    assert_eq!(app.changes().await, 1, "it is not stored itself");
+    assert_eq!(changes(&app).await, 1, "it is not stored itself");
     let said = app.post_json("/revoke", &json!({ "token": token(&refresh()) })).await.ok();
     assert_eq!(said, json!({"stored": false, "because": "expired"}));
 }
@@ -231,7 +238,7 @@ async fn what_cannot_be_revoked_takes_nothing_with_it() {
         oauth(&app, &claims).await.oauth(400, "unsupported_token_type");
         app.post_json("/revoke", &json!({ "token": token(&claims) })).await.refuses(422, "exp");
     }
-    assert_eq!(app.changes().await, 0);
+    assert_eq!(changes(&app).await, 0);
 }
 
 #[tokio::test]
@@ -241,13 +248,14 @@ async fn one_without_exp_is_revoked_once_too() {
     let mut endless = refresh();
     endless.as_object_mut().unwrap().remove("exp");
     assert_done(&oauth(&app, &endless).await, "first");
+    let first = changes(&app).await;
     app.time.pass(60);
     let login = access("shop", "s1", 30);
     for _ in 0..3 {
         assert_done(&oauth(&app, &endless).await, "again");
         app.time.pass(60);
     }
-    assert_eq!((app.changes().await, check(&app, &login).await["revoked"].clone()), (2, json!(false)));
+    assert_eq!((changes(&app).await, check(&app, &login).await["revoked"].clone()), (first, json!(false)));
 }
 
 #[tokio::test]
@@ -297,7 +305,7 @@ async fn a_key_of_a_client_takes_its_own_families_and_sees_none() {
         as_client(&of_another).await.oauth(400, "invalid_grant");
         let body = json!({ "token": token(&of_another) });
         app.request_as(&key, Method::POST, "/revoke", Some(&body)).await.problem(403);
-        assert_eq!(app.changes().await, 0);
+        assert_eq!(changes(&app).await, 0);
         assert_done(&as_client(&refresh()).await, "its own");
         assert_eq!(by(&app, &access("shop", "s1", -5)).await, "family");
         let entry = listed(&app, "family").await[0].clone();
@@ -309,7 +317,7 @@ async fn a_key_of_a_client_takes_its_own_families_and_sees_none() {
 }
 
 #[tokio::test]
-async fn a_check_may_have_to_bring_the_family_and_a_dry_run_says_who_does() {
+async fn a_check_may_have_to_bring_the_family() {
     let http = HttpSettings { check_required: vec![Selector::Family], ..HttpSettings::default() };
     let app = TestApp::with_http(http, vec![with_families("sid")]);
     app.get("/check/t").await.refuses(422, "family");
