@@ -1,16 +1,16 @@
 //! A refresh token takes its family with it, and nothing else; once, and durably.
 
+mod checks;
+mod limits;
+
 use axum::http::Method;
-use revokd::http::HttpSettings;
-use revokd::keys::Scope;
-use revokd::token::{ClientId, Family, Selector, Sid};
+use revokd::token::{ClientId, Family, Sid};
 use revokd::verifier::{IssuerSettings, RefreshSettings};
 use serde_json::{Value, json};
 
 use super::http_oauth::{REVOKE, assert_done, send};
 use super::http_restore::restore;
 use super::real_server::{Home, now};
-use super::support::settings;
 use super::test_app::{Answer, LEEWAY_S, START, TestApp, forged, token, trusted};
 
 const ISS: &str = "https://a";
@@ -157,48 +157,6 @@ async fn whatever_the_hint_a_token_is_what_it_says_it_is() {
 }
 
 #[tokio::test]
-async fn checks_by_ids_see_it_by_the_family_or_by_session_and_client() {
-    let app = app();
-    assert_done(&oauth(&app, &refresh()).await, "refresh");
-    let value = listed(&app, "family").await[0]["value"].as_str().unwrap().to_owned();
-    let iat = START.0 - 5;
-    for (query, revoked, judged) in [
-        (format!("family={value}&iat={iat}"), true, json!(["family"])),
-        (format!("jti=t&family={value}&iat={}", START.0 + 3), false, json!(["jti", "family"])),
-        (format!("sid=s1&client_id=shop&iat={iat}"), true, json!(["sid", "family", "client_id"])),
-        (format!("sid=s1&client_id=mail&iat={iat}"), false, json!(["sid", "family", "client_id"])),
-        (format!("sid=s1&iat={iat}"), false, json!(["sid"])),
-        (format!("client_id=shop&iat={iat}"), false, json!(["client_id"])),
-        // What is said goes before what would follow.
-        (format!("family=x&sid=s1&client_id=shop&iat={iat}"), false, json!(["sid", "family", "client_id"])),
-    ] {
-        let verdict = app.get(&format!("/check?{query}")).await.ok();
-        assert_eq!((&verdict["revoked"], &verdict["judged"]), (&json!(revoked), &judged), "{query}");
-    }
-    let by_path = app.get(&format!("/check/t?sid=s1&client_id=shop&iat={iat}")).await.ok();
-    assert_eq!((&by_path["by"], &by_path["judged"]), (&json!("family"), &json!(["jti", "sid", "family", "client_id"])));
-    let claims = json!({"jti": "t", "family": value, "iat": iat});
-    assert_eq!(app.post_json("/check", &claims).await.ok()["by"], "family");
-    let ids = json!({"ids": ["t", claims, {"jti": "t", "sid": "s1", "client_id": "shop", "iat": iat}]});
-    let many = app.post_json("/check", &ids).await.ok();
-    let by: Vec<_> = many["results"].as_array().unwrap().iter().map(|verdict| verdict["by"].clone()).collect();
-    assert_eq!(by, [Value::Null, json!("family"), json!("family")]);
-    for wrong in [json!({"family": ""}), json!({"family": "x".repeat(1_025)}), json!({"family": 5})] {
-        app.post_json("/check", &wrong).await.refuses(422, "family");
-    }
-    app.post_json("/force-logout", &json!({"family": value})).await.refuses(400, "family");
-}
-
-#[tokio::test]
-async fn an_issuer_without_families_derives_none() {
-    for issuers in [vec![trusted(ISS)], vec![with_families("grant_id")]] {
-        let app = TestApp::with_issuers(issuers);
-        let verdict = app.get("/check/t?sid=s1&client_id=shop").await.ok();
-        assert_eq!(verdict, json!({"revoked": false, "judged": ["jti", "sid", "client_id"]}));
-    }
-}
-
-#[tokio::test]
 async fn a_family_is_taken_back_like_every_entry() {
     let app = app();
     assert_done(&oauth(&app, &refresh()).await, "refresh");
@@ -213,67 +171,6 @@ async fn a_family_is_taken_back_like_every_entry() {
     app.time.pass(60);
     assert_done(&oauth(&app, &refresh()).await, "asked for anew");
     assert_eq!(by(&app, &own).await, "family");
-}
-
-#[tokio::test]
-async fn an_expired_one_takes_what_may_outlive_it() {
-    let app = app();
-    app.time.pass(3_600);
-    let (answer, own) = (oauth(&app, &refresh()).await, access("shop", "s1", 3_000));
-    assert_done(&answer, "expired");
-    assert_eq!(by(&app, &own).await, "family");
-    assert_eq!(changes(&app).await, 1, "it is not stored itself");
-    let said = app.post_json("/revoke", &json!({ "token": token(&refresh()) })).await.ok();
-    assert_eq!(said, json!({"stored": false, "because": "expired"}));
-}
-
-#[tokio::test]
-async fn what_cannot_be_revoked_takes_nothing_with_it() {
-    let app = app();
-    let mut endless = refresh();
-    endless.as_object_mut().unwrap().remove("exp");
-    let mut far = refresh();
-    far["exp"] = json!(START.0 + 11 * 31_622_400);
-    for claims in [endless, far] {
-        oauth(&app, &claims).await.oauth(400, "unsupported_token_type");
-        app.post_json("/revoke", &json!({ "token": token(&claims) })).await.refuses(422, "exp");
-    }
-    assert_eq!(changes(&app).await, 0);
-}
-
-#[tokio::test]
-async fn one_without_exp_is_revoked_once_too() {
-    let http = HttpSettings { allow_without_exp: true, ..HttpSettings::default() };
-    let app = TestApp::with_http(http, vec![with_families("sid")]);
-    let mut endless = refresh();
-    endless.as_object_mut().unwrap().remove("exp");
-    assert_done(&oauth(&app, &endless).await, "first");
-    let first = changes(&app).await;
-    app.time.pass(60);
-    let login = access("shop", "s1", 30);
-    for _ in 0..3 {
-        assert_done(&oauth(&app, &endless).await, "again");
-        app.time.pass(60);
-    }
-    assert_eq!((changes(&app).await, check(&app, &login).await["revoked"].clone()), (first, json!(false)));
-}
-
-#[tokio::test]
-async fn where_the_family_finds_no_room_nothing_says_that_it_is_done() {
-    let mut small = settings();
-    small.shares.cutoffs_max = 1;
-    let app = TestApp::with_issuers_on(vec![with_families("sid")], small);
-    app.post_json("/force-logout", &json!({"sub": "somebody"})).await.ok();
-    oauth(&app, &refresh()).await.oauth(503, "temporarily_unavailable");
-    app.post_json("/revoke", &json!({ "token": token(&refresh()) })).await.problem(507);
-    let lines = [json!({ "token": token(&refresh()) }), json!({"jti": "x", "exp": START.0 + 900})];
-    let lines = lines.map(|line| line.to_string()).join("\n");
-    let many = app.request(Method::POST, "/revoke", Some("application/x-ndjson"), lines).await;
-    assert_eq!((many.status.as_u16(), &many.json()["rejected"][0]["line"]), (207, &json!(1)));
-    assert_eq!(app.get("/check/r").await.ok()["revoked"], false);
-    assert_eq!(app.get("/check/x").await.ok()["revoked"], true);
-    app.denylist.stop();
-    oauth(&app, &refresh()).await.oauth(503, "temporarily_unavailable");
 }
 
 #[tokio::test]
@@ -292,39 +189,6 @@ async fn lines_take_their_families_each() {
         assert_eq!(by(&app, &access("shop", &format!("s{n}"), -5)).await, "family");
     }
     assert_eq!(by(&app, &access("shop", "s99", -5)).await, "jti");
-}
-
-#[tokio::test]
-async fn a_key_of_a_client_takes_its_own_families_and_sees_none() {
-    for family_claim in ["sid", "grant_id"] {
-        let app = TestApp::with_issuers(vec![with_families(family_claim)]);
-        let key = app.key_made(&Scope::ALL, |record| record.client_ids = vec![ClientId::parse("shop").unwrap()]);
-        let as_client =
-            async |claims: &Value| send(&app, REVOKE, &[("x-api-key", &key)], format!("token={}", token(claims))).await;
-        let of_another = of("r", "Refresh", "mail", "s1", -60);
-        as_client(&of_another).await.oauth(400, "invalid_grant");
-        let body = json!({ "token": token(&of_another) });
-        app.request_as(&key, Method::POST, "/revoke", Some(&body)).await.problem(403);
-        assert_eq!(changes(&app).await, 0);
-        assert_done(&as_client(&refresh()).await, "its own");
-        assert_eq!(by(&app, &access("shop", "s1", -5)).await, "family");
-        let entry = listed(&app, "family").await[0].clone();
-        let path = format!("/revocations/{}", entry["id"].as_str().unwrap());
-        app.request_as(&key, Method::GET, &path, None).await.problem(404);
-        let body = json!({"sid": "s1"});
-        app.request_as(&key, Method::POST, "/force-logout", Some(&body)).await.problem(403);
-    }
-}
-
-#[tokio::test]
-async fn a_check_may_have_to_bring_the_family() {
-    let http = HttpSettings { check_required: vec![Selector::Family], ..HttpSettings::default() };
-    let app = TestApp::with_http(http, vec![with_families("sid")]);
-    app.get("/check/t").await.refuses(422, "family");
-    app.get("/check/t?sid=s1").await.refuses(422, "family");
-    app.get("/check/t?sid=s1&client_id=shop").await.ok();
-    app.get("/check/t?family=x").await.ok();
-    assert_eq!(check(&app, &access("shop", "s1", -5)).await["revoked"], false);
 }
 
 #[tokio::test]

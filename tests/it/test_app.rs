@@ -77,22 +77,12 @@ impl TestApp {
         Self::assemble(HttpSettings::default(), issuers, settings())
     }
 
-    /// The same with settings of the doors.
-    pub(crate) fn with_http(http: HttpSettings, issuers: Vec<IssuerSettings>) -> Self {
-        Self::assemble(http, issuers, settings())
-    }
-
     /// The same on a denylist with settings of its own.
-    pub(crate) fn with_issuers_on(issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
-        Self::assemble(HttpSettings::default(), issuers, settings)
-    }
-
-    /// Issuers of these names on a denylist with settings of its own.
     pub(crate) fn with_store(http: HttpSettings, issuers: &[&str], settings: Settings) -> Self {
         Self::assemble(http, issuers.iter().map(|name| trusted(name)).collect(), settings)
     }
 
-    fn assemble(http: HttpSettings, issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
+    pub(crate) fn assemble(http: HttpSettings, issuers: Vec<IssuerSettings>, settings: Settings) -> Self {
         let time = ManualTime::starting_at(START);
         let clock = Clock::manual(Arc::clone(&time), ClockSettings { step_max_s: 3_600, hold_s: 86_400 });
         let limits = |settings: &IssuerSettings| IssuerLimits {

@@ -41,14 +41,14 @@ pub(super) async fn revoke(http: &Http, by: &By, all: Vec<ToRevoke>) -> Result<V
         let requests = all.into_iter().map(|one| one.request).collect();
         return http.denylist.revoke(requests, by.origin.clone(), by.is_admin).await;
     }
-    let known = cut_off(http, by, &all).await?;
+    // Rare, and larger than all else of a revoke.
+    let known = Box::pin(cut_off(http, by, &all)).await?;
     let left = all.into_iter().zip(&known).filter(|(_, known)| known.is_none());
     let left: Vec<_> = left.map(|(one, _)| one.request).collect();
-    let outcomes = match left.is_empty() {
-        true => Vec::new(),
-        false => http.denylist.revoke(left, by.origin.clone(), by.is_admin).await?,
-    };
-    let mut outcomes = outcomes.into_iter();
+    let mut outcomes = Vec::new().into_iter();
+    if !left.is_empty() {
+        outcomes = http.denylist.revoke(left, by.origin.clone(), by.is_admin).await?.into_iter();
+    }
     // Where one is missing, nobody knows what became of it (promise 3).
     known.into_iter().map(|known| known.or_else(|| outcomes.next()).ok_or(WriteError::Failed)).collect()
 }
