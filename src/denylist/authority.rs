@@ -52,9 +52,13 @@ impl Denylist {
         origin: &Origin<'static>,
         admin: bool,
     ) -> Result<Vec<LogOutOutcome>, WriteError> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut asked = Vec::with_capacity(requests.len());
-        for request in requests {
-            let place = self.state.places.take(1, admin).ok_or(WriteError::Busy)?;
+        // Let in together, as a revoke of many is: one by one, many might never find room.
+        let places = self.state.places.take(requests.len(), admin).ok_or(WriteError::Busy)?;
+        for (request, place) in requests.into_iter().zip(places.split()) {
             let (reply, answer) = oneshot::channel();
             let ask = Ask { what: request, origin: origin.clone(), admin, place, reply };
             self.commands.send(Command::LogOut(Box::new(ask))).map_err(|_| WriteError::Stopping)?;

@@ -1,6 +1,7 @@
 //! What cannot be revoked, what has expired, what finds no room, and whose it is.
 
 use axum::http::Method;
+use revokd::denylist::Settings;
 use revokd::http::HttpSettings;
 use revokd::keys::Scope;
 use revokd::token::ClientId;
@@ -92,4 +93,17 @@ async fn a_key_of_a_client_takes_its_own_families_and_sees_none() {
         let body = json!({"sid": "s1"});
         app.request_as(&key, Method::POST, "/force-logout", Some(&body)).await.problem(403);
     }
+}
+
+#[tokio::test]
+async fn many_families_find_room_where_few_writes_may_wait() {
+    let few = Settings { waiting_writes_max: 10, ..settings() };
+    let app = TestApp::assemble(HttpSettings::default(), vec![with_families("sid")], few);
+    let lines = (0..100).map(|n| {
+        let claims = of(&format!("r{n}"), "Refresh", "shop", &format!("s{n}"), -60);
+        json!({ "token": token(&claims) }).to_string()
+    });
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    let many = app.request(Method::POST, "/revoke", Some("application/x-ndjson"), lines).await.ok();
+    assert_eq!((&many["accepted"], listed(&app, "family").await.len()), (&json!(100), 100));
 }
