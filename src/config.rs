@@ -114,8 +114,8 @@ pub struct Config {
     /// without_jti = "signing_input"           # a token without jti is known by the SHA-256 of what is signed; or "refuse"
     /// required_claims = ["exp"]               # a token without one is unverifiable; it can be revoked all the same
     ///
-    /// [issuers.claims]                        # the claims that are meant; they and without_jti cannot be changed while
-    /// jti = "jti"                             # entries of the issuer live: such a start is refused
+    /// [issuers.claims]                        # the claims that are meant; they, without_jti and family_claim cannot be
+    /// jti = "jti"                             # changed while entries of the issuer live: such a start is refused
     /// sub = "sub"
     /// sid = "sid"
     /// client_id = "client_id"                 # left out: client_id, and where that is not there, azp
@@ -126,6 +126,11 @@ pub struct Config {
     /// iat_max_age_s = 300                     # how old they may be, 1 to 86400
     /// require_exp = true                      # they must expire
     /// subject_too = false                     # one that names a session and its subject logs out the subject everywhere
+    ///
+    /// [issuers.refresh]                       # left out: a refresh token that is revoked takes nothing with it
+    /// family_claim = "grant_id"               # what it shares with the tokens got by it; "sid" means session and client
+    /// kind_claim = "typ"                      # the claim that says that a token is a refresh token
+    /// kind = ["Refresh", "Offline"]           # and what it says then
     ///
     /// [[issuers.keys]]                        # single keys, beside key sets or instead of them
     /// alg = "HS256"                           # the one algorithm that this key is for

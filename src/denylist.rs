@@ -45,6 +45,7 @@ use crate::revocation::{Revoked, TokenClaims, Unavailable, Verdict};
 use crate::token::Key;
 
 pub use authority::Foreseen;
+pub use group::VERIFIED_LIFETIME_MAX_S;
 pub use indexer::Indexer;
 pub use listing::{Entry, ListFilter, Listed, Page};
 pub use reads::Priority;

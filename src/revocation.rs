@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Issuer, Jti, Key, Selector, Sid, Subject};
+use crate::token::{ClientId, Family, Issuer, Jti, Key, Selector, Sid, Subject};
 
 pub use cutoff::{Cutoff, Target};
 
@@ -105,6 +105,8 @@ pub struct TokenClaims<'a> {
     pub sub: Option<Subject<'a>>,
     /// Its client.
     pub client_id: Option<ClientId<'a>>,
+    /// Its family.
+    pub family: Option<Family<'a>>,
     /// When it was issued, rounded down; without it every cutoff that it matches revokes it (promise 15).
     pub iat: Option<NumericDate>,
 }
@@ -113,13 +115,13 @@ impl<'a> TokenClaims<'a> {
     /// A token of `issuer`, of which nothing more is known.
     #[must_use]
     pub const fn of(issuer: &'a Issuer<'static>) -> Self {
-        Self { issuer, jti: None, sid: None, sub: None, client_id: None, iat: None }
+        Self { issuer, jti: None, sid: None, sub: None, client_id: None, family: None, iat: None }
     }
 
     /// A token of `issuer` that is known by its `jti` alone.
     #[must_use]
     pub const fn of_jti(issuer: &'a Issuer<'static>, jti: Jti<'a>) -> Self {
-        Self { issuer, jti: Some(jti), sid: None, sub: None, client_id: None, iat: None }
+        Self { issuer, jti: Some(jti), sid: None, sub: None, client_id: None, family: None, iat: None }
     }
 
     /// What the denylist knows the token by, if the check names one.
@@ -135,6 +137,7 @@ impl<'a> TokenClaims<'a> {
             Selector::Sid => self.sid.as_ref().map(Sid::as_str),
             Selector::Sub => self.sub.as_ref().map(Subject::as_str),
             Selector::ClientId => self.client_id.as_ref().map(ClientId::as_str),
+            Selector::Family => self.family.as_ref().map(Family::as_str),
             Selector::Iss => Some(""),
             Selector::Jti => None,
         }

@@ -4,7 +4,9 @@
 //! for byte: no trimming, no case folding, no Unicode normalisation (RFC 7519 section 4: `StringOrURI`, `jti` and `sub`
 //! are case-sensitive strings).
 
+mod family;
 mod naming;
+mod selector;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -14,6 +16,7 @@ use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 pub use naming::{Naming, NamingDifference, WithoutJti};
+pub use selector::Selector;
 
 /// Longest accepted claim value, in bytes of UTF-8.
 pub const CLAIM_BYTES_MAX: usize = 1_024;
@@ -44,49 +47,6 @@ impl ClaimError {
         match self {
             Self::Empty { claim } | Self::TooLong { claim, .. } => claim,
         }
-    }
-}
-
-/// The claim that an entry or a check names (RFC 7519 section 4.1, OIDC Core, RFC 9068 for `client_id`). The numbers are
-/// part of the format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Selector {
-    /// One token.
-    Jti = 0,
-    /// One session.
-    Sid = 1,
-    /// One subject.
-    Sub = 2,
-    /// One OAuth client.
-    ClientId = 3,
-    /// A whole issuer.
-    Iss = 4,
-}
-
-impl Selector {
-    /// Every selector, in the order in which `judged` lists them.
-    pub const ALL: [Self; 5] = [Self::Jti, Self::Sid, Self::Sub, Self::ClientId, Self::Iss];
-
-    /// Those that cutoffs name.
-    pub const OF_CUTOFFS: [Self; 4] = [Self::Sid, Self::Sub, Self::ClientId, Self::Iss];
-
-    /// The claim's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Jti => "jti",
-            Self::Sid => "sid",
-            Self::Sub => "sub",
-            Self::ClientId => "client_id",
-            Self::Iss => "iss",
-        }
-    }
-
-    /// The selector of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|selector| selector.as_str() == name)
     }
 }
 
@@ -163,6 +123,11 @@ claim!(
     /// The OAuth client that a token was issued to (RFC 9068 section 2.2, RFC 8693 section 4.3).
     ClientId,
     "client_id"
+);
+claim!(
+    /// What a refresh token and the tokens that were got by it have in common: a grant (RFC 7009 section 2.1).
+    Family,
+    "family"
 );
 
 /// The issuer that a request was resolved to (RFC 7519 section 4.1.1); the nameless issuer is the empty string.

@@ -39,9 +39,11 @@ use self::issuer::TrustedIssuer;
 pub use self::logout::{LogoutError, LogoutRefusal, LogoutToken};
 pub use self::refusal::{JSON_DEPTH_MAX, Part, Refusal, TOKEN_BYTES_MAX, VerifyError};
 pub use self::secret::{Secret, SecretEncoding};
-pub use self::settings::{BackchannelSettings, ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, SettingsError};
+pub use self::settings::{
+    BackchannelSettings, ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, RefreshSettings, SettingsError,
+};
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Issuer, Jti, Sid, Subject, WithoutJti};
+use crate::token::{ClientId, Family, Issuer, Jti, Sid, Subject, WithoutJti};
 
 /// What a genuine token says. Nothing here is judged against the time.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +59,11 @@ pub struct VerifiedToken {
     pub sid: Option<Sid<'static>>,
     /// Its client: `client_id`, else `azp`.
     pub client_id: Option<ClientId<'static>>,
+    /// What it has in common with the tokens of the same grant: the claim that the issuer's `refresh.family_claim` names, or
+    /// session and client.
+    pub family: Option<Family<'static>>,
+    /// Whether it is a refresh token, by the issuer's `refresh.kind_claim`.
+    pub is_refresh: bool,
     /// When it expires; a fraction is rounded up.
     pub exp: Option<NumericDate>,
     /// When it was issued; a fraction is rounded down.
@@ -90,6 +97,8 @@ impl fmt::Debug for VerifiedToken {
             .field("sub", &self.sub)
             .field("has_sid", &self.sid.is_some())
             .field("has_client_id", &self.client_id.is_some())
+            .field("has_family", &self.family.is_some())
+            .field("is_refresh", &self.is_refresh)
             .field("exp", &self.exp)
             .field("iat", &self.iat)
             .finish_non_exhaustive()
@@ -173,6 +182,8 @@ impl Verifier {
             sub: claims.sub,
             sid: claims.sid,
             client_id: claims.client_id,
+            family: claims.family,
+            is_refresh: claims.is_refresh,
             exp: claims.exp,
             iat: claims.iat,
             rest: claims.rest,
@@ -185,7 +196,7 @@ impl Verifier {
         let payload = token.payload()?;
         let issuer = self.issuer_of(claims::issuer(&payload)?.as_deref())?;
         let is_complete = issuer.required_claims.iter().all(|name| claims::has(&payload, name));
-        Ok((issuer, Claims::read(&payload, &issuer.naming)?, is_complete))
+        Ok((issuer, Claims::read(&payload, &issuer.naming, issuer.refresh_tokens.as_ref())?, is_complete))
     }
 
     /// Whether a token is for whoever relies on this server: its `aud` (RFC 7519 section 4.1.3) holds one of the issuer's

@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
     #[command(flatten)]
     claims: Claims,
     /// File with the token; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["jti", "iss", "sub", "sid", "client_id", "iat"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jti", "iss", "sub", "sid", "client_id", "family", "iat"])]
     token_file: Option<PathBuf>,
     #[command(flatten)]
     target: TargetArgs,
@@ -48,7 +48,7 @@ pub(super) struct CheckArgs {
 #[derive(Debug, Args, Serialize)]
 struct Claims {
     /// The token's id
-    #[arg(required_unless_present_any = ["token_file", "sub", "sid", "client_id"])]
+    #[arg(required_unless_present_any = ["token_file", "sub", "sid", "client_id", "family"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
     /// The token's issuer; needed where the server knows several
@@ -67,6 +67,10 @@ struct Claims {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    /// Its family, where its issuer has one
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
     /// When it was issued
     #[arg(long, value_name = "NUMERICDATE")]
     #[serde(skip_serializing_if = "Option::is_none")]

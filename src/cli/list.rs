@@ -16,8 +16,8 @@ const PAGE: u64 = 1_000;
 /// List what is revoked, newest first
 ///
 /// Lists the live entries, newest first, as a table, or with --json as one JSON object a line: revocations of tokens (kind
-/// jti), and logouts of sessions, subjects, clients and whole issuers (`sid`, `sub`, `client_id`, `iss`). Control characters in
-/// values are shown as \u{..}, and complete values only with --json.
+/// jti), logouts of sessions, subjects, clients and whole issuers (`sid`, `sub`, `client_id`, `iss`), and what revoked refresh
+/// tokens took with them (family). Control characters in values are shown as \u{..}, and complete values only with --json.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,7 +33,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     iss: Option<String>,
     /// Only entries of this kind
-    #[arg(long, value_parser = ["jti", "sid", "sub", "client_id", "iss"])]
+    #[arg(long, value_parser = ["jti", "sid", "family", "sub", "client_id", "iss"])]
     kind: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]

@@ -28,8 +28,8 @@ pub struct Tokens {
 /// What a check must bring, and what it may cost.
 #[derive(Debug, Clone, Config, Serialize)]
 pub struct Check {
-    /// Selectors that each check must bring, out of `jti`, `sid`, `sub`, `client_id` and `iss`; a check without them is
-    /// refused. Example: `["jti", "sub"]`.
+    /// Selectors that each check must bring, out of `jti`, `sid`, `family`, `sub`, `client_id` and `iss`; a check without
+    /// them is refused. Example: `["jti", "sub"]`.
     #[config(default = [], deserialize_with = selectors)]
     #[serde(serialize_with = "names")]
     pub required: Vec<Selector>,
@@ -119,7 +119,7 @@ pub struct Limits {
 fn selectors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Selector>, D::Error> {
     one_or_many(deserializer, |name| {
         Selector::from_name(name)
-            .ok_or_else(|| format!("{name:?} is no selector; write jti, sid, sub, client_id or iss"))
+            .ok_or_else(|| format!("{name:?} is no selector; write jti, sid, family, sub, client_id or iss"))
     })
 }
 

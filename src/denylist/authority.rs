@@ -1,5 +1,7 @@
 //! What admins and providers ask of the core: log out, foresee whom that hits, take back.
 
+use tokio::sync::oneshot;
+
 use super::group::{VERIFIED_LIFETIME_MAX_S, plan};
 use super::listing;
 use super::request::{
@@ -7,9 +9,10 @@ use super::request::{
 };
 use super::seen::{SeenChecks, SeenRun};
 use super::writer::{Ask, Command};
-use super::{Denylist, Listed, Priority};
+use super::{Denylist, Listed, Priority, WRITE_TIMEOUT};
+use crate::clock::NumericDate;
 use crate::event::{ApiKeyRecord, Origin};
-use crate::revocation::{TokenClaims, Unavailable};
+use crate::revocation::{Target, TokenClaims, Unavailable};
 use crate::token::{Issuer, Key, Selector};
 
 /// What a force-logout would do.
@@ -36,6 +39,50 @@ impl Denylist {
         let place = self.state.places.take(1, true).ok_or(WriteError::Busy)?;
         let ask = |reply| Command::LogOut(Box::new(Ask { what: request, origin, admin, place, reply }));
         self.ask_in_time(ask).await
+    }
+
+    /// Makes cutoffs, as many as `requests`; answered in their order after all are durable (promise 1), which they become
+    /// together. Only callers with scope `admin` may use what of the queue is kept for them.
+    ///
+    /// # Errors
+    /// [`WriteError`] when nothing, or nothing known, was written of one of them.
+    pub async fn log_out_many(
+        &self,
+        requests: Vec<LogOutRequest>,
+        origin: &Origin<'static>,
+        admin: bool,
+    ) -> Result<Vec<LogOutOutcome>, WriteError> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut asked = Vec::with_capacity(requests.len());
+        // Let in together, as a revoke of many is: one by one, many might never find room.
+        let places = self.state.places.take(requests.len(), admin).ok_or(WriteError::Busy)?;
+        for (request, place) in requests.into_iter().zip(places.split()) {
+            let (reply, answer) = oneshot::channel();
+            let ask = Ask { what: request, origin: origin.clone(), admin, place, reply };
+            self.commands.send(Command::LogOut(Box::new(ask))).map_err(|_| WriteError::Stopping)?;
+            asked.push(answer);
+        }
+        let all = async {
+            let mut outcomes = Vec::with_capacity(asked.len());
+            for answer in asked {
+                outcomes.push(answer.await.map_err(|_| WriteError::Stopping)??);
+            }
+            Ok(outcomes)
+        };
+        tokio::time::timeout(WRITE_TIMEOUT, all).await.unwrap_or(Err(WriteError::Late))
+    }
+
+    /// Whether a live cutoff on this very target, and on nothing wider, kills its tokens that were issued at `iat`. No I/O.
+    ///
+    /// # Errors
+    /// [`Unavailable::Poisoned`].
+    pub fn is_cut_off(&self, issuer: &Issuer<'_>, target: &Target<'_>, iat: NumericDate) -> Result<bool, Unavailable> {
+        let earliest = self.state.clock.now().earliest;
+        let register = self.state.cutoffs.register()?;
+        let target = target.key(issuer);
+        Ok(register.of_target(&target).any(|cutoff| cutoff.is_live(earliest) && cutoff.kills(Some(iat))))
     }
 
     /// What [`Self::log_out`] would do now. Writes nothing.

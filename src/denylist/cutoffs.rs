@@ -34,7 +34,7 @@ struct Snapshot {
     /// By the first byte of the target's key.
     shards: Vec<Arc<HashMap<Key, Deciding>>>,
     /// Targets with a cutoff, by selector: what nobody has cut off is not even hashed.
-    targets: [usize; 5],
+    targets: [usize; Selector::ALL.len()],
 }
 
 /// All cutoffs that stand.

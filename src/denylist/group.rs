@@ -26,7 +26,7 @@ use crate::revocation::{BucketId, Reason, Revocation, Unavailable, ends_at};
 use crate::token::{Issuer, Key, Subject};
 
 /// Longest lifetime of a verified token that can still be revoked: ten years, in seconds.
-pub(super) const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
+pub const VERIFIED_LIFETIME_MAX_S: i64 = 10 * 366 * 86_400;
 
 /// A group being decided.
 pub(super) struct Group<'a> {

@@ -34,6 +34,14 @@ impl Places {
     }
 }
 
+impl Place {
+    /// The same as one place for each of its changes.
+    pub(super) fn split(mut self) -> impl Iterator<Item = Self> {
+        let changes = std::mem::take(&mut self.changes);
+        (0..changes).map(move |_| Self { taken: self.taken.clone(), changes: 1 })
+    }
+}
+
 impl Pool {
     fn new(max: usize) -> Self {
         Self { taken: Arc::default(), max }
@@ -69,6 +77,19 @@ mod tests {
         assert!(places.take(1, false).is_none());
         drop(more);
         assert!(places.take(0, false).is_some());
+        assert_eq!(places.common.taken.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_call_that_is_split_gives_its_places_back_one_by_one() {
+        let places = Places::new(10);
+        let mut each: Vec<_> = places.take(512, false).unwrap().split().collect();
+        assert_eq!((each.len(), places.common.taken.load(Ordering::Relaxed)), (512, 512));
+        each.truncate(9);
+        assert!(places.take(1, false).is_none());
+        drop(each.pop());
+        assert!(places.take(1, false).is_some());
+        drop(each);
         assert_eq!(places.common.taken.load(Ordering::Relaxed), 0);
     }
 

@@ -13,8 +13,8 @@ use crate::token::{Issuer, Selector};
 /// A slot for each minute: sixty full ones and the one that runs.
 const SLOTS: usize = 61;
 
-/// Sets of the claims that bear on cutoffs: `sid`, `sub`, `client_id`, `iat`.
-const SETS: usize = 16;
+/// Sets of the claims that bear on cutoffs: `sid`, `sub`, `client_id`, `iat`, `family`.
+const SETS: usize = 32;
 
 const IAT: usize = 8;
 
@@ -24,6 +24,7 @@ const fn bit(selector: Selector) -> usize {
         Selector::Sid => 1,
         Selector::Sub => 2,
         Selector::ClientId => 4,
+        Selector::Family => 16,
         Selector::Jti | Selector::Iss => 0,
     }
 }
@@ -75,7 +76,7 @@ impl Seen {
         let Some(issuer) = self.issuers.iter().position(|(issuer, _)| issuer == claims.issuer) else { return };
         let brought = |selector| if claims.cutoff_value(selector).is_some() { bit(selector) } else { 0 };
         let iat = if claims.iat.is_some() { IAT } else { 0 };
-        let set = brought(Selector::Sid) | brought(Selector::Sub) | brought(Selector::ClientId) | iat;
+        let set = Selector::OF_CUTOFFS.into_iter().fold(iat, |set, selector| set | brought(selector));
         if (run.issuer, run.set) != (issuer, set) {
             self.note(run);
             *run = SeenRun { issuer, set, checks: 0 };
@@ -136,7 +137,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::clock::NumericDate;
-    use crate::token::Subject;
+    use crate::token::{Family, Subject};
 
     fn check(seen: &Seen, sub: bool, iat: bool) {
         let mut run = SeenRun::default();
@@ -165,6 +166,21 @@ mod tests {
         assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sub).checks, 1);
         seen.turn(500 * 60);
         assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sub), SeenChecks::default());
+    }
+
+    #[test]
+    fn a_family_is_a_claim_of_its_own() {
+        let seen = Seen::new(&Issuers::nameless(1, 1), 0);
+        let mut run = SeenRun::default();
+        let family = Some(Family::parse("f").unwrap());
+        let bare = TokenClaims { family, ..TokenClaims::of(&Issuer::NAMELESS) };
+        seen.gather(&mut run, &bare, 1);
+        seen.gather(&mut run, &TokenClaims { iat: Some(NumericDate(5)), ..bare }, 1);
+        seen.gather(&mut run, &TokenClaims::of(&Issuer::NAMELESS), 1);
+        seen.note(&run);
+        let expected = SeenChecks { checks: 3, without_claim: 1, without_iat: 1 };
+        assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Family), expected);
+        assert_eq!(seen.last_hour(&Issuer::NAMELESS, Selector::Sid).without_claim, 3);
     }
 
     #[test]

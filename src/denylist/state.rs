@@ -22,7 +22,7 @@ use crate::journal::{self, Trail};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::revocation::{Unavailable, Verdict};
-use crate::token::{Issuer, Key};
+use crate::token::{Issuer, Key, Selector};
 
 /// What the core is told by the config.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ pub struct Status {
     /// Records of cutoffs among them.
     pub cutoff_records: u64,
     /// Cutoffs that stand, by selector, ended ones not yet purged included; none names a `jti`.
-    pub cutoffs: [u64; 5],
+    pub cutoffs: [u64; Selector::ALL.len()],
     /// Records that the index has not taken in yet.
     pub behind: usize,
     /// Buckets held.
@@ -269,7 +269,7 @@ impl State {
         let last_purge = self.last_purge.load(Ordering::Relaxed);
         let list = self.buckets.all();
         let (cutoff_records, cutoffs) =
-            self.cutoffs.register().map_or((0, [0; 5]), |register| (register.records(), register.counts()));
+            self.cutoffs.register().map(|register| (register.records(), register.counts())).unwrap_or_default();
         Status {
             last_seq: journal.last_seq,
             records: self.buckets.records(),

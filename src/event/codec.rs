@@ -2,13 +2,14 @@
 
 mod api_key;
 mod audited;
+mod naming;
 
 use std::borrow::Cow;
 
 use super::{Change, CutoffRecord, Event, Origin, Source};
 use crate::clock::NumericDate;
 use crate::revocation::{Cutoff, Reason, Revocation, Target};
-use crate::token::{CLAIM_BYTES_MAX, ClientId, Issuer, Jti, Naming, Selector, Sid, Subject, WithoutJti};
+use crate::token::{ClientId, Family, Issuer, Jti, Selector, Sid, Subject};
 
 /// The version that this build writes, and the only one it reads.
 const VERSION: u8 = 2;
@@ -52,8 +53,10 @@ mod kind {
     pub(super) const KEY_CREATED: u8 = 9;
     pub(super) const REFUSED: u8 = 10;
     pub(super) const STRANGERS: u8 = 11;
-    pub(super) const NAMING_SET: u8 = 12;
+    /// The layout before families: read, never written.
+    pub(super) const NAMING_SET_WITHOUT_FAMILY: u8 = 12;
     pub(super) const LOSS_ACCEPTED: u8 = 13;
+    pub(super) const NAMING_SET: u8 = 14;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -111,16 +114,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_target(out, *first_seq, issuer, target);
             put_str(out, reason.as_ref().map(Reason::as_str));
         }
-        Change::NamingSet { issuer, naming } => put_naming(out, issuer, naming),
+        Change::NamingSet { issuer, naming } => naming::put(out, issuer, naming),
         audited => audited::put(out, audited),
-    }
-}
-
-fn put_naming(out: &mut Vec<u8>, issuer: &Issuer<'_>, naming: &Naming<'_>) {
-    let Naming { jti, sub, sid, client_id, without_jti } = naming;
-    out.push(*without_jti as u8);
-    for text in [Some(issuer.as_str()), Some(&**jti), Some(&**sub), Some(&**sid), client_id.as_deref()] {
-        put_str(out, text);
     }
 }
 
@@ -199,7 +194,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             let (first_seq, issuer, target) = reader.target()?;
             Change::CutoffRestored { issuer, target, first_seq, reason: reader.reason()? }
         }
-        kind::NAMING_SET => reader.naming()?,
+        kind::NAMING_SET | kind::NAMING_SET_WITHOUT_FAMILY => reader.naming(kind == kind::NAMING_SET)?,
         kind::REFUSED | kind::STRANGERS | kind::LOSS_ACCEPTED => reader.audited(kind)?,
         other => return Err(DecodeError::Kind(other)),
     };
@@ -261,37 +256,13 @@ impl<'a> Reader<'a> {
         let value = self.optional("value")?;
         let target = match (Selector::OF_CUTOFFS.into_iter().find(|known| *known as u8 == selector), value) {
             (Some(Selector::Sid), Some(value)) => Sid::parse(value).map(Target::Sid),
+            (Some(Selector::Family), Some(value)) => Family::parse(value).map(Target::Family),
             (Some(Selector::Sub), Some(value)) => Subject::parse(value).map(Target::Sub),
             (Some(Selector::ClientId), Some(value)) => ClientId::parse(value).map(Target::ClientId),
             (Some(Selector::Iss), None) => Ok(Target::All),
             _ => return Err(DecodeError::Value("selector")),
         };
         Ok((first_seq, issuer, target.map_err(|_| DecodeError::Value("value"))?))
-    }
-
-    /// An issuer and the claims that its tokens are known by.
-    fn naming(&mut self) -> Result<Change<'a>, DecodeError> {
-        let number = self.byte()?;
-        let without_jti = WithoutJti::ALL.into_iter().find(|known| *known as u8 == number);
-        let without_jti = without_jti.ok_or(DecodeError::Value("without_jti"))?;
-        let issuer = self.issuer()?;
-        let (jti, sub, sid) = (self.claim_name()?, self.claim_name()?, self.claim_name()?);
-        let naming = Naming {
-            jti: jti.ok_or(DecodeError::Value("claim"))?,
-            sub: sub.ok_or(DecodeError::Value("claim"))?,
-            sid: sid.ok_or(DecodeError::Value("claim"))?,
-            client_id: self.claim_name()?,
-            without_jti,
-        };
-        Ok(Change::NamingSet { issuer, naming })
-    }
-
-    fn claim_name(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
-        let name = self.optional("claim")?;
-        match name.map(str::len) {
-            None | Some(1..=CLAIM_BYTES_MAX) => Ok(name.map(Cow::Borrowed)),
-            Some(_) => Err(DecodeError::Value("claim")),
-        }
     }
 
     fn reason(&mut self) -> Result<Option<Reason<'a>>, DecodeError> {
@@ -305,6 +276,7 @@ mod tests {
 
     use super::super::{ApiKeyRecord, KEY_BOUNDS_MAX};
     use super::*;
+    use crate::token::{Naming, WithoutJti};
 
     fn change() -> impl Strategy<Value = Change<'static>> {
         let text = |len: usize| proptest::collection::vec(any::<char>(), 1..len).prop_map(String::from_iter);
@@ -365,10 +337,11 @@ mod tests {
     fn naming() -> impl Strategy<Value = Change<'static>> {
         let name = || "\\PC{1,40}".prop_map(Cow::Owned);
         let without_jti = prop_oneof![Just(WithoutJti::SigningInput), Just(WithoutJti::Refuse)];
-        (name(), name(), name(), proptest::option::of(name()), without_jti).prop_map(
-            |(jti, sub, sid, client_id, without_jti)| Change::NamingSet {
+        let maybe = || proptest::option::of(name());
+        (name(), name(), name(), maybe(), maybe(), without_jti).prop_map(
+            |(jti, sub, sid, client_id, family, without_jti)| Change::NamingSet {
                 issuer: Issuer::parse("i").unwrap(),
-                naming: Naming { jti, sub, sid, client_id, without_jti },
+                naming: Naming { jti, sub, sid, client_id, family, without_jti },
             },
         )
     }
@@ -388,10 +361,11 @@ mod tests {
     }
 
     fn target() -> impl Strategy<Value = Target<'static>> {
-        ("\\PC{1,40}", 0..4_u8).prop_map(|(value, kind)| match kind {
+        ("\\PC{1,40}", 0..5_u8).prop_map(|(value, kind)| match kind {
             0 => Target::Sid(Sid::parse(value).unwrap()),
             1 => Target::Sub(Subject::parse(value).unwrap()),
             2 => Target::ClientId(ClientId::parse(value).unwrap()),
+            3 => Target::Family(Family::parse(value).unwrap()),
             _ => Target::All,
         })
     }

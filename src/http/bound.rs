@@ -3,7 +3,10 @@
 //! | bound by | revoke, log out, restore, show, list | check |
 //! | --- | --- | --- |
 //! | `issuers` | of these issuers only | of these issuers only |
-//! | `client_ids` | tokens whose signature names one of these clients; cutoffs on one of them; nothing else | tokens whose signature, or whose `client_id` in the check, names one of them |
+//! | `client_ids` | tokens whose signature names one of these clients, a refresh token with its family; cutoffs on one of them; nothing else | tokens whose signature, or whose `client_id` in the check, names one of them |
+//!
+//! Of a family only this: who revokes a refresh token that is proven to be its client's cuts off the grant that it stands for,
+//! which is that client's too. Where the family is session and client, that is so by its making.
 //!
 //! What concerns the whole server (keys, purge) is for callers without bounds. An entry beyond the bounds is not there:
 //! to say that it is would be a check of it.

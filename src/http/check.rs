@@ -92,6 +92,7 @@ fn known_by_path(http: &Http, caller: &Caller, uri: &Uri) -> Result<Option<Answe
         ("sub" = Option<String>, Query, description = "Subject"),
         ("sid" = Option<String>, Query, description = "Session"),
         ("client_id" = Option<String>, Query, description = "OAuth client"),
+        ("family" = Option<String>, Query, description = "Family; where the issuer has session and client for it, they will do"),
     ),
     responses((status = 200, description = "The verdict", body = CheckAnswer), Guarded),
 )]
@@ -105,15 +106,15 @@ pub(crate) async fn by_path(
 }
 
 fn claims_by_path(uri: &Uri) -> Result<Claims<'_>, ApiError> {
-    let mut query = Query::parse(uri.query(), &["iss", "iat", "sub", "sid", "client_id"], &[])?;
+    let mut query = Query::parse(uri.query(), &["iss", "iat", "sub", "sid", "client_id", "family"], &[])?;
     let jti = uri.path().strip_prefix("/check/").and_then(percent_decode);
     let jti = jti.ok_or_else(|| ApiError::malformed_field("jti", "the path is not percent-encoded UTF-8"))?;
     Claims::of_query(&mut query, Some(jti))
 }
 
-/// Ask for one token, or for a subject, session or client.
+/// Ask for one token, or for a subject, session, client or family.
 ///
-/// At least one of `jti`, `sub`, `sid` and `client_id` must be given.
+/// At least one of `jti`, `sub`, `sid`, `client_id` and `family` must be given.
 #[utoipa::path(
     get, path = "/check", tag = "check",
     params(
@@ -123,6 +124,7 @@ fn claims_by_path(uri: &Uri) -> Result<Claims<'_>, ApiError> {
         ("sub" = Option<String>, Query, description = "Subject"),
         ("sid" = Option<String>, Query, description = "Session"),
         ("client_id" = Option<String>, Query, description = "OAuth client"),
+        ("family" = Option<String>, Query, description = "Family; where the issuer has session and client for it, they will do"),
     ),
     responses((status = 200, description = "The verdict", body = CheckAnswer), Guarded),
 )]
@@ -132,7 +134,7 @@ pub(crate) async fn by_query(
     Extension(trace): Extension<Trace>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let mut query = Query::parse(uri.query(), &["jti", "iss", "iat", "sub", "sid", "client_id"], &[])?;
+    let mut query = Query::parse(uri.query(), &["jti", "iss", "iat", "sub", "sid", "client_id", "family"], &[])?;
     let jti = query.text("jti");
     let claims = Claims::of_query(&mut query, jti)?;
     one(&http, &caller, trace.started, &claims).await

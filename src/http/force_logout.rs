@@ -137,6 +137,8 @@ fn whom(target: &Target<'_>, issuer: &Issuer<'_>) -> String {
     let whom = match target {
         Target::Sub(_) => "every token of this subject",
         Target::Sid(_) => "every token of this session",
+        // Named by no request; of a refresh token that is revoked.
+        Target::Family(_) => "every token of this family",
         Target::ClientId(_) => "every token of this client, whoever it was issued for,",
         Target::All => "every token of everybody",
     };

@@ -35,7 +35,7 @@ const LIMIT_MAX: usize = 1_000;
     params(
         ("sub" = Option<String>, Query, description = "Revocations of this subject's tokens and cutoffs on it only; needs `iss` where several issuers are configured"),
         ("iss" = Option<String>, Query, description = "Entries of this issuer only"),
-        ("kind" = Option<String>, Query, description = "Entries of this selector only: jti, sid, sub, client_id, iss"),
+        ("kind" = Option<String>, Query, description = "Entries of this selector only: jti, sid, family, sub, client_id, iss"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page, 1 to 1,000; 100 if absent"),
     ),
@@ -111,7 +111,7 @@ fn limit(text: Option<&str>) -> Result<usize, ApiError> {
 }
 
 fn unknown_kind() -> ApiError {
-    ApiError::invalid("kind", "`kind` must be one of jti, sid, sub, client_id, iss")
+    ApiError::invalid("kind", "`kind` must be one of jti, sid, family, sub, client_id, iss")
 }
 
 fn unknown_cursor() -> ApiError {

@@ -1,5 +1,7 @@
 //! `POST /revoke`: one token by its claims or raw; many are read by `revoke_many.rs`.
 
+mod family;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -25,12 +27,15 @@ use crate::token::{Jti, Subject};
 use crate::verifier::VerifiedToken;
 use crate::wire::{NotStoredAnswer, RevokeAnswer, RevokeAnswers, RevokeBody, RevokeManyAnswer, StoredAnswer};
 
+pub(crate) use family::ToRevoke;
+
 /// The path of a revoke.
 pub(crate) const PATH: &str = "/revoke";
 
 /// Revoke one token, or many.
 ///
-/// Idempotent: revoking again changes nothing, a later `exp` extends. A token that has expired by itself is not stored.
+/// Idempotent: revoking again changes nothing, a later `exp` extends. A token that has expired by itself is not stored. A raw
+/// token that is a refresh token takes its family with it, where its issuer names one.
 /// As `application/x-ndjson` each line is such a body and stands on its own; empty lines are skipped. Where that ends
 /// early (400, 408, 413, 503), `durable` says how many lines are durable.
 #[utoipa::path(
@@ -95,8 +100,8 @@ async fn answer(
 }
 
 async fn one(http: &Http, by: &By, body: &[u8]) -> Result<RevokeAnswer, ApiError> {
-    let request = read(http, &by.caller, body).await?;
-    by.revoke_one(http, request).await
+    let one = read(http, &by.caller, body).await?;
+    by.revoke_one(http, one).await
 }
 
 /// Who asks for a change, as the history keeps it.
@@ -122,14 +127,14 @@ impl By {
         Self { caller: caller.clone(), origin: origin(caller, trace), is_admin }
     }
 
-    /// Revokes all of `requests`; returns after what is stored of them is durable (promise 1).
-    pub(crate) async fn revoke(&self, http: &Http, requests: Vec<RevokeRequest>) -> Result<Vec<Outcome>, WriteError> {
-        http.denylist.revoke(requests, self.origin.clone(), self.is_admin).await
+    /// Revokes all of them, and the families of refresh tokens; returns after what is stored is durable (promise 1).
+    pub(crate) async fn revoke(&self, http: &Http, all: Vec<ToRevoke>) -> Result<Vec<Outcome>, WriteError> {
+        family::revoke(http, self, all).await
     }
 
     /// Revokes one token; returns after that is durable.
-    pub(crate) async fn revoke_one(&self, http: &Http, request: RevokeRequest) -> Result<RevokeAnswer, ApiError> {
-        let outcomes = self.revoke(http, vec![request]).await?;
+    pub(crate) async fn revoke_one(&self, http: &Http, one: ToRevoke) -> Result<RevokeAnswer, ApiError> {
+        let outcomes = self.revoke(http, vec![one]).await?;
         match outcomes.into_iter().next() {
             Some(Outcome::Stored { seq, ends_at }) => {
                 Ok(RevokeAnswer::Stored(StoredAnswer { seq, stored: true, expires_at: ends_at.0 }))
@@ -148,7 +153,7 @@ impl By {
 ///
 /// # Errors
 /// [`ApiError`] that names the member and the limit, or the caller's bound, or says why the token is refused.
-pub(crate) async fn read(http: &Http, caller: &Caller, json: &[u8]) -> Result<RevokeRequest, ApiError> {
+pub(crate) async fn read(http: &Http, caller: &Caller, json: &[u8]) -> Result<ToRevoke, ApiError> {
     let members = Members::parse(json)?;
     let reason = members.text("reason")?.map(Reason::parse).transpose()?.map(Reason::into_owned);
     if !members.has("token") {
@@ -167,7 +172,7 @@ fn by_claims(
     caller: &Caller,
     members: &Members<'_>,
     reason: Option<Reason<'static>>,
-) -> Result<RevokeRequest, ApiError> {
+) -> Result<ToRevoke, ApiError> {
     members.only(&["jti", "exp", "iss", "sub", "reason"])?;
     let missing = |name: &'static str| ApiError::invalid(name, format!("`{name}` is missing"));
     let jti = members.text("jti")?.ok_or_else(|| missing("jti"))?;
@@ -181,10 +186,11 @@ fn by_claims(
         reason,
     };
     bound::asserted(http, caller, &revocation.issuer)?;
-    Ok(RevokeRequest { revocation, proof: Proof::Asserted })
+    let request = RevokeRequest { revocation, proof: Proof::Asserted };
+    Ok(ToRevoke { request, family: None, has_exp: true })
 }
 
-/// What revokes a verified token.
+/// What revokes a verified token, and with a refresh token its family. What kind it is, it says itself: nobody else is asked.
 ///
 /// # Errors
 /// [`ApiError::Invalid`] for one that cannot be revoked, having no `exp`.
@@ -192,7 +198,8 @@ pub(crate) fn by_token(
     http: &Http,
     token: VerifiedToken,
     reason: Option<Reason<'static>>,
-) -> Result<RevokeRequest, ApiError> {
+) -> Result<ToRevoke, ApiError> {
+    let has_exp = token.exp.is_some();
     let exp = match token.exp {
         Some(exp) => exp,
         None if http.settings.allow_without_exp => retention_without_exp(http, &token.issuer)?,
@@ -202,7 +209,8 @@ pub(crate) fn by_token(
         }
     };
     let revocation = Revocation { issuer: token.issuer, jti: token.jti, sub: token.sub, exp, reason };
-    Ok(RevokeRequest { revocation, proof: Proof::Verified { iat: token.iat } })
+    let request = RevokeRequest { revocation, proof: Proof::Verified { iat: token.iat } };
+    Ok(ToRevoke { request, family: token.family.filter(|_| token.is_refresh), has_exp })
 }
 
 /// The `exp` by which a token without one is kept: the issuer's longest lifetime from now, never from its `iat`, which

@@ -14,8 +14,8 @@ use super::Http;
 use super::error::ApiError;
 use super::extract::{broken_off, declared_within};
 use super::in_flight::Permit;
-use super::revoke::{By, read};
-use crate::denylist::{Outcome, RevokeRequest, WriteError};
+use super::revoke::{By, ToRevoke, read};
+use crate::denylist::{Outcome, WriteError};
 use crate::event::Seq;
 use crate::keys::Caller;
 use crate::wire::{RejectedLine, RevokeManyAnswer};
@@ -74,7 +74,7 @@ struct Many<'a> {
     by: &'a By,
     held: Permit<'a>,
     /// Lines read and not yet revoked, by their numbers.
-    chunk: Vec<(u64, RevokeRequest)>,
+    chunk: Vec<(u64, ToRevoke)>,
     /// The bytes of these lines.
     chunk_bytes: usize,
     /// Lines that are durable.
@@ -135,7 +135,7 @@ impl Many<'_> {
     }
 
     async fn revoke(&mut self) -> Result<(), ApiError> {
-        let (numbers, requests): (Vec<u64>, Vec<RevokeRequest>) = std::mem::take(&mut self.chunk).into_iter().unzip();
+        let (numbers, requests): (Vec<u64>, Vec<ToRevoke>) = std::mem::take(&mut self.chunk).into_iter().unzip();
         self.chunk_bytes = 0;
         if requests.is_empty() {
             return Ok(());

@@ -67,11 +67,11 @@ impl FilterMetrics {
 /// What was revoked and what is held.
 #[derive(Clone)]
 pub struct RevocationMetrics {
-    /// By selector, then by source.
+    /// By the selector's number, then by source.
     stored: [[Counter; Source::ALL.len()]; Selector::ALL.len()],
     /// Revocations and cutoffs taken back.
     pub restored: Counter,
-    /// Entries held, by selector.
+    /// Entries held, by the selector's number.
     pub active: [Gauge; Selector::ALL.len()],
     /// Raw tokens that were verified and live longer than their issuer's `lifetime_max_s`.
     pub overlong: Counter,
@@ -100,9 +100,9 @@ impl RevocationMetrics {
             registrar.gauge("revokd_revocations_active", "Entries held, by selector", &labels)
         };
         Self {
-            stored: Selector::ALL.map(|selector| Source::ALL.map(|source| by(selector, source))),
+            stored: Selector::BY_NUMBER.map(|selector| Source::ALL.map(|source| by(selector, source))),
             restored: registrar.counter("revokd_restored_total", "Entries taken back", &[]),
-            active: Selector::ALL.map(active),
+            active: Selector::BY_NUMBER.map(active),
             overlong: registrar.counter(
                 "revokd_tokens_overlong_total",
                 "Verified tokens revoked that live longer than their issuer's lifetime_max_s",

@@ -1,14 +1,16 @@
-//! Cutoffs: entries that kill every token of a subject, session, client or issuer that was issued up to an instant.
+//! Cutoffs: entries that kill every token of a subject, session, family, client or issuer that was issued up to an instant.
 
 use super::Reason;
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Issuer, Key, Selector, Sid, Subject};
+use crate::token::{ClientId, Family, Issuer, Key, Selector, Sid, Subject};
 
 /// Whose tokens a cutoff kills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
     /// Those of one session.
     Sid(Sid<'a>),
+    /// Those of one family.
+    Family(Family<'a>),
     /// Those of one subject.
     Sub(Subject<'a>),
     /// Those of one OAuth client.
@@ -23,6 +25,7 @@ impl Target<'_> {
     pub const fn selector(&self) -> Selector {
         match self {
             Self::Sid(_) => Selector::Sid,
+            Self::Family(_) => Selector::Family,
             Self::Sub(_) => Selector::Sub,
             Self::ClientId(_) => Selector::ClientId,
             Self::All => Selector::Iss,
@@ -34,6 +37,7 @@ impl Target<'_> {
     pub fn value(&self) -> &str {
         match self {
             Self::Sid(sid) => sid.as_str(),
+            Self::Family(family) => family.as_str(),
             Self::Sub(sub) => sub.as_str(),
             Self::ClientId(client_id) => client_id.as_str(),
             Self::All => "",
@@ -57,6 +61,7 @@ impl Target<'_> {
     pub fn into_owned(self) -> Target<'static> {
         match self {
             Self::Sid(sid) => Target::Sid(sid.into_owned()),
+            Self::Family(family) => Target::Family(family.into_owned()),
             Self::Sub(sub) => Target::Sub(sub.into_owned()),
             Self::ClientId(client_id) => Target::ClientId(client_id.into_owned()),
             Self::All => Target::All,

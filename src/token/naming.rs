@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ClientId, Family, Sid};
+
 /// What becomes of a token without a `jti`. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,7 +33,7 @@ impl WithoutJti {
     }
 }
 
-/// The claims of an issuer's tokens that stand for `jti`, `sub`, `sid` and `client_id`.
+/// The claims of an issuer's tokens that stand for `jti`, `sub`, `sid`, `client_id` and `family`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Naming<'a> {
     /// The claim that is the `jti`.
@@ -42,6 +44,8 @@ pub struct Naming<'a> {
     pub sid: Cow<'a, str>,
     /// The claim that is the `client_id`; absent: `client_id`, else `azp`.
     pub client_id: Option<Cow<'a, str>>,
+    /// The claim that is the family; absent: tokens have none. Where it is that of `sid`, session and client together are.
+    pub family: Option<Cow<'a, str>>,
     /// What becomes of a token without the first.
     pub without_jti: WithoutJti,
 }
@@ -54,6 +58,7 @@ impl Default for Naming<'_> {
             sub: Cow::Borrowed("sub"),
             sid: Cow::Borrowed("sid"),
             client_id: None,
+            family: None,
             without_jti: WithoutJti::default(),
         }
     }
@@ -68,17 +73,36 @@ impl Naming<'_> {
             sub: Cow::Owned(self.sub.into_owned()),
             sid: Cow::Owned(self.sid.into_owned()),
             client_id: self.client_id.map(|name| Cow::Owned(name.into_owned())),
+            family: self.family.map(|name| Cow::Owned(name.into_owned())),
             without_jti: self.without_jti,
         }
     }
 
+    /// Whether the family is made of session and client.
+    #[must_use]
+    pub fn is_family_of_session(&self) -> bool {
+        self.family.as_ref().is_some_and(|family| *family == self.sid)
+    }
+
+    /// The family that session and client make, where it is made of them and both are known.
+    #[must_use]
+    pub fn family_of_session(
+        &self,
+        client_id: Option<&ClientId<'_>>,
+        sid: Option<&Sid<'_>>,
+    ) -> Option<Family<'static>> {
+        let (client_id, sid) = client_id.zip(sid).filter(|_| self.is_family_of_session())?;
+        Some(Family::of_session(client_id, sid))
+    }
+
     /// Each config key of an issuer that decides, with its value.
-    fn settings(&self) -> [(&'static str, &str); 5] {
+    fn settings(&self) -> [(&'static str, &str); 6] {
         [
             ("claims.jti", &*self.jti),
             ("claims.sub", &*self.sub),
             ("claims.sid", &*self.sid),
             ("claims.client_id", self.client_id.as_deref().unwrap_or("client_id, else azp")),
+            ("refresh.family_claim", self.family.as_deref().unwrap_or("none")),
             ("without_jti", self.without_jti.as_str()),
         ]
     }
@@ -119,5 +143,29 @@ mod tests {
         let is = Naming { client_id: Some("azp".into()), ..Naming::default() };
         let said = NamingDifference { was: Naming::default(), is }.to_string();
         assert_eq!(said, "`claims.client_id` was \"client_id, else azp\" and is \"azp\"");
+        let is = Naming { family: Some("grant_id".into()), ..Naming::default() };
+        let said = NamingDifference { was: Naming::default(), is }.to_string();
+        assert_eq!(said, "`refresh.family_claim` was \"none\" and is \"grant_id\"");
+    }
+
+    #[test]
+    fn session_and_client_are_the_family_only_where_its_claim_is_that_of_the_session() {
+        let (client_id, sid) = (ClientId::parse("shop").unwrap(), Sid::parse("s").unwrap());
+        let named = |family: Option<&'static str>, sid: &'static str| Naming {
+            family: family.map(Cow::Borrowed),
+            sid: sid.into(),
+            ..Naming::default()
+        };
+        let of = |naming: Naming<'_>| naming.family_of_session(Some(&client_id), Some(&sid));
+        let family = Some(Family::of_session(&client_id, &sid));
+        assert_eq!((of(named(Some("sid"), "sid")), of(named(Some("session"), "session"))), (family.clone(), family));
+        for other in [named(None, "sid"), named(Some("grant_id"), "sid"), named(Some("sid"), "session")] {
+            assert_eq!(of(other), None);
+        }
+        let naming = named(Some("sid"), "sid");
+        assert_eq!(
+            (naming.family_of_session(None, Some(&sid)), naming.family_of_session(Some(&client_id), None)),
+            (None, None)
+        );
     }
 }

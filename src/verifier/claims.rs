@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::Rest;
 use super::refusal::Refusal;
+use super::settings::RefreshSettings;
 use super::strict_json::{Object, Value};
 use crate::clock::NumericDate;
-use crate::token::{ClientId, Jti, Naming, Selector, Sid, Subject, limited};
+use crate::token::{ClientId, Family, Jti, Naming, Selector, Sid, Subject, limited};
 
 /// Above this a double no longer holds every whole second: 2^53.
 const FLOAT_SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
@@ -18,6 +19,8 @@ pub(super) struct Claims {
     pub(super) sub: Option<Subject<'static>>,
     pub(super) sid: Option<Sid<'static>>,
     pub(super) client_id: Option<ClientId<'static>>,
+    pub(super) family: Option<Family<'static>>,
+    pub(super) is_refresh: bool,
     pub(super) exp: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
     pub(super) rest: Rest,
@@ -33,7 +36,11 @@ impl std::fmt::Debug for Claims {
 impl Claims {
     /// Reads them by the names that the issuer gives them. `exp` is rounded up and `iat` down, so that neither ends an
     /// entry early nor misses a cutoff.
-    pub(super) fn read(payload: &Object<'_>, naming: &Naming<'_>) -> Result<Self, Refusal> {
+    pub(super) fn read(
+        payload: &Object<'_>,
+        naming: &Naming<'_>,
+        refresh: Option<&RefreshSettings>,
+    ) -> Result<Self, Refusal> {
         const CLIENT_ID: &str = Selector::ClientId.as_str();
         let client_id = match &naming.client_id {
             Some(name) => optional(payload, name, CLIENT_ID)?,
@@ -42,17 +49,46 @@ impl Claims {
                 given => given,
             },
         };
-        let sid = optional(payload, &naming.sid, Selector::Sid.as_str())?;
+        let client_id = client_id.map(ClientId::parse).transpose()?;
+        let sid = optional(payload, &naming.sid, Selector::Sid.as_str())?.map(Sid::parse).transpose()?;
+        let family = family(payload, naming, client_id.as_ref(), sid.as_ref())?;
         Ok(Self {
             jti: named(payload, &naming.jti, Selector::Jti.as_str())?.map(Jti::parse).transpose()?,
             sub: named(payload, &naming.sub, Selector::Sub.as_str())?.map(Subject::parse).transpose()?,
-            sid: sid.map(Sid::parse).transpose()?,
-            client_id: client_id.map(ClientId::parse).transpose()?,
+            sid,
+            client_id,
+            family,
+            is_refresh: refresh.is_some_and(|refresh| is_refresh(payload, refresh)),
             exp: time(payload, "exp", f64::ceil)?,
             iat: time(payload, "iat", f64::floor)?,
             rest: rest(payload, naming)?,
         })
     }
+}
+
+/// What the token has in common with those of the same grant: a claim of its own, or session and client.
+fn family(
+    payload: &Object<'_>,
+    naming: &Naming<'_>,
+    client_id: Option<&ClientId<'_>>,
+    sid: Option<&Sid<'_>>,
+) -> Result<Option<Family<'static>>, Refusal> {
+    if naming.is_family_of_session() {
+        return Ok(naming.family_of_session(client_id, sid));
+    }
+    match naming.family.as_deref().and_then(|name| payload.get(name)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(value)) => match Family::parse(value.as_ref().to_owned()) {
+            Ok(family) => Ok(Some(family)),
+            Err(_) => Err(Refusal::FamilyClaim),
+        },
+        Some(_) => Err(Refusal::FamilyClaim),
+    }
+}
+
+/// Whether it says to be a refresh token, in the words of its issuer. What a caller says of it counts for nothing.
+fn is_refresh(payload: &Object<'_>, refresh: &RefreshSettings) -> bool {
+    matches!(payload.get(&refresh.kind_claim), Some(Value::String(kind)) if refresh.kind.iter().any(|known| known == kind))
 }
 
 /// Nothing in here refuses a token: one whose `nbf` or `aud` is nonsense can be revoked all the same.
@@ -128,7 +164,58 @@ mod tests {
     }
 
     fn read_by(payload: &str, naming: &Naming<'_>) -> Result<Claims, Refusal> {
-        Claims::read(&Object::parse(payload, Part::Payload).unwrap(), naming)
+        Claims::read(&Object::parse(payload, Part::Payload).unwrap(), naming, None)
+    }
+
+    fn read_refresh(
+        payload: &str,
+        family_claim: &'static str,
+        kind_claim: &str,
+        kind: &str,
+    ) -> Result<Claims, Refusal> {
+        let naming = Naming { family: Some(family_claim.into()), ..Naming::default() };
+        let refresh = RefreshSettings {
+            kind_claim: kind_claim.to_owned(),
+            kind: vec![kind.to_owned()],
+            ..RefreshSettings::by(family_claim)
+        };
+        Claims::read(&Object::parse(payload, Part::Payload).unwrap(), &naming, Some(&refresh))
+    }
+
+    #[test]
+    fn a_family_is_a_claim_or_session_and_client_and_neither_alone() {
+        let of = |payload: &str, claim| read_refresh(payload, claim, "typ", "Refresh").unwrap().family;
+        let text = |family: Option<Family<'static>>| family.map(|family| family.as_str().to_owned());
+        assert_eq!(text(of(r#"{"grant_id":"g","sid":"s","client_id":"c"}"#, "grant_id")).as_deref(), Some("g"));
+        for without in ["{}", r#"{"grant_id":null}"#, r#"{"sid":"s","client_id":"c"}"#] {
+            assert_eq!(of(without, "grant_id"), None, "{without}");
+        }
+        let family = Family::of_session(&ClientId::parse("c").unwrap(), &Sid::parse("s").unwrap());
+        for both in [r#"{"sid":"s","client_id":"c"}"#, r#"{"sid":"s","azp":"c"}"#] {
+            assert_eq!(of(both, "sid"), Some(family.clone()), "{both}");
+        }
+        for one in [r#"{"sid":"s"}"#, r#"{"client_id":"c"}"#, r#"{"sid":null,"azp":"c"}"#] {
+            assert_eq!(of(one, "sid"), None, "{one}");
+        }
+        let long = format!("\"{}\"", "x".repeat(1_025));
+        for odd in ["1", "[\"g\"]", "{}", "true", "\"\"", &long] {
+            let refusal = read_refresh(&format!(r#"{{"grant_id":{odd}}}"#), "grant_id", "typ", "Refresh").unwrap_err();
+            assert_eq!(refusal, Refusal::FamilyClaim, "{odd}");
+        }
+        assert_eq!(read(r#"{"grant_id":5,"sid":"s","client_id":"c"}"#).unwrap().family, None);
+    }
+
+    #[test]
+    fn a_refresh_token_is_what_its_issuer_calls_so_byte_for_byte() {
+        let is = |payload: &str, claim, kind| read_refresh(payload, "grant_id", claim, kind).unwrap().is_refresh;
+        assert!(is(r#"{"typ":"Refresh"}"#, "typ", "Refresh"));
+        assert!(is(r#"{"type":"refresh","typ":"JWT"}"#, "type", "refresh"));
+        assert!(is(r#"{"token_use":"refresh"}"#, "token_use", "refresh"));
+        for other in [r#"{"typ":"refresh"}"#, r#"{"typ":"Bearer"}"#, r#"{"typ":["Refresh"]}"#, r#"{"typ":null}"#, "{}"]
+        {
+            assert!(!is(other, "typ", "Refresh"), "{other}");
+        }
+        assert!(!read(r#"{"typ":"Refresh"}"#).unwrap().is_refresh);
     }
 
     fn times(payload: &str) -> (Option<i64>, Option<i64>) {

@@ -14,7 +14,7 @@ use super::jwks::{JwksSource, State};
 use super::key_set::{Key, judge, names_its_key};
 use super::refusal::{Refusal, VerifyError};
 use super::secret::SecretEncoding;
-use super::settings::{BackchannelSettings, IssuerSettings, KeySettings, SettingsError};
+use super::settings::{BackchannelSettings, IssuerSettings, KeySettings, RefreshSettings, SettingsError};
 use super::signature::KeyMaterial;
 use crate::token::{CLAIM_BYTES_MAX, Issuer, Naming};
 
@@ -26,6 +26,8 @@ pub(super) struct TrustedIssuer {
     pub(super) audience: Vec<String>,
     /// How its tokens are read.
     pub(super) naming: Naming<'static>,
+    /// How its refresh tokens are told from others.
+    pub(super) refresh_tokens: Option<RefreshSettings>,
     /// Claims that they must have.
     pub(super) required_claims: Vec<String>,
     /// Which of its logout tokens are taken; none if absent.
@@ -49,7 +51,8 @@ impl TrustedIssuer {
         settings.validate()?;
         let fault = |fault: String| SettingsError::Issuer { iss: settings.iss.clone(), fault };
         let name = Issuer::parse(settings.iss.clone()).map_err(|error| fault(error.to_string()))?;
-        let (naming, required_claims) = (settings.naming(), settings.required_claims.clone());
+        let (naming, refresh_tokens) = (settings.naming(), settings.refresh.clone());
+        let required_claims = settings.required_claims.clone();
         let allowed = settings.algorithms.clone().unwrap_or_else(|| Algorithm::ALL.to_vec());
         let mut keys = Vec::new();
         for (place, key) in settings.keys.iter().enumerate() {
@@ -72,7 +75,7 @@ impl TrustedIssuer {
         let stale_max = Duration::from_secs(settings.jwks_stale_max_s);
         let (audience, backchannel) = (settings.audience, settings.backchannel);
         let source = fetcher.map(|fetcher| JwksSource::new(settings.iss, fetcher, allowed, refresh, stale_max));
-        Ok(Self { name, audience, naming, required_claims, backchannel, keys, source })
+        Ok(Self { name, audience, naming, refresh_tokens, required_claims, backchannel, keys, source })
     }
 
     /// Judges the signature, with keys fetched anew where that may help and is permitted.

@@ -115,7 +115,7 @@ impl Verifier {
         }
         trusted.judge(&token).await?;
         let payload = token.payload()?;
-        let claims = Claims::read(&payload, &trusted.naming)?;
+        let claims = Claims::read(&payload, &trusted.naming, None)?;
         if !claims.rest.aud.as_deref().is_some_and(|theirs| addresses(theirs, &settings.audience)) {
             return Err(LogoutRefusal::Audience.into());
         }

@@ -115,6 +115,11 @@ pub enum Refusal {
         /// The config key, which is also what the claim is taken for.
         claim: &'static str,
     },
+    /// The claim that `[issuers.refresh]` names is no string, is empty or is too long.
+    #[error(
+        "the claim that `refresh.family_claim` of its issuer names is not a string of 1 to {CLAIM_BYTES_MAX} bytes"
+    )]
+    FamilyClaim,
     /// A token without a `jti`, of an issuer that says `without_jti = "refuse"`.
     #[error("the token has no `jti`, and `without_jti` of its issuer says to refuse it; `signing_input` would not")]
     JtiMissing,

@@ -2,6 +2,7 @@
 
 mod backchannel;
 mod claims;
+mod refresh;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::backchannel::BackchannelSettings;
 pub use self::claims::ClaimSettings;
+pub use self::refresh::RefreshSettings;
 use super::algorithm::Algorithm;
 use super::secret::{Secret, SecretEncoding};
 use crate::issuers::CLOCK_SKEW_S;
@@ -83,6 +85,9 @@ pub struct IssuerSettings {
     /// `[issuers.backchannel]`: which of its logout tokens are taken. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel: Option<BackchannelSettings>,
+    /// `[issuers.refresh]`: what a refresh token takes with it when it is revoked. Without it, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshSettings>,
 }
 
 /// One `[[issuers.keys]]` section: `alg` and exactly one of `secret`, `secret_file` and `pem_file`.
@@ -186,13 +191,15 @@ impl IssuerSettings {
             required_claims: Vec::new(),
             claims: ClaimSettings::default(),
             backchannel: None,
+            refresh: None,
         }
     }
 
     /// What decides the keys of this issuer's entries, beside its name.
     #[must_use]
     pub fn naming(&self) -> Naming<'static> {
-        self.claims.naming(self.without_jti)
+        let family = self.refresh.as_ref().map(|refresh| refresh.family_claim.clone().into());
+        Naming { family, ..self.claims.naming(self.without_jti) }
     }
 
     /// Checks what can be checked without reading a file.
@@ -243,6 +250,7 @@ impl IssuerSettings {
             .or_else(|| outside("clock_skew_s", self.clock_skew_s, 0, CLOCK_SKEW_S_MAX))
             .or_else(|| self.claims.fault())
             .or_else(|| self.backchannel.as_ref().and_then(BackchannelSettings::fault))
+            .or_else(|| self.refresh.as_ref().and_then(|refresh| refresh.fault(&self.claims)))
     }
 }
 

@@ -74,7 +74,7 @@ pub struct RejectedLine {
 pub struct CheckAnswer {
     /// Whether the token is revoked. `false` means "not revoked", and no more than that.
     pub revoked: bool,
-    /// What revoked it: `jti`, `sid`, `sub`, `client_id`, `iss`, or `unverifiable` for a forged token.
+    /// What revoked it: `jti`, `sid`, `family`, `sub`, `client_id`, `iss`, or `unverifiable` for a forged token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub by: Option<String>,
@@ -174,7 +174,7 @@ pub struct Entry {
     pub id: String,
     /// Place in the history.
     pub seq: u64,
-    /// The selector it names: `jti` for a revocation; `sid`, `sub`, `client_id` or `iss` for a cutoff.
+    /// The selector it names: `jti` for a revocation; `sid`, `family`, `sub`, `client_id` or `iss` for a cutoff.
     pub kind: String,
     /// Issuer; absent for the nameless one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -95,7 +95,7 @@ pub enum CheckId {
     Claims(CheckClaims),
 }
 
-/// The claims that a check brings: at least one of `jti`, `sub`, `sid` and `client_id`.
+/// The claims that a check brings: at least one of `jti`, `sub`, `sid`, `client_id` and `family`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckClaims {
@@ -123,6 +123,10 @@ pub struct CheckClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1, max_length = 1024)]
     pub client_id: Option<String>,
+    /// Family, 1 to 1,024 bytes. Where the issuer has session and client for it, they will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 1024)]
+    pub family: Option<String>,
 }
 
 /// Whom to log out: exactly one of `sub`, `sid`, `client_id`, and `"all":true`.

@@ -23,14 +23,18 @@ fn check_leaves_with_0_for_good_and_3_for_revoked() {
 fn check_sends_what_it_was_given_and_the_admin_key_of_the_same_config() {
     let case = Case::answering(200, good());
     let odd = "../☂ ?&%2e\n";
-    let all = ["check", odd, "--iss", "i", "--sub", "s", "--sid", "d", "--client-id", "c", "--iat", "17"];
+    let all =
+        ["check", odd, "--iss", "i", "--sub", "s", "--sid", "d", "--client-id", "c", "--family", "f", "--iat", "17"];
     assert_eq!(case.run(&all).code, 0);
     assert_eq!(case.run(&["check", "--sub", "s"]).code, 0);
     let [first, second] = &case.server.requests()[..] else { panic!("two requests") };
     assert_eq!((first.method.as_str(), first.uri.as_str()), ("POST", "/check"));
     assert_eq!(first.header("authorization"), "Bearer revokd_admin_key");
     assert_eq!(first.header("content-type"), "application/json");
-    assert_eq!(first.json(), json!({ "jti": odd, "iss": "i", "sub": "s", "sid": "d", "client_id": "c", "iat": 17 }));
+    assert_eq!(
+        first.json(),
+        json!({ "jti": odd, "iss": "i", "sub": "s", "sid": "d", "client_id": "c", "family": "f", "iat": 17 })
+    );
     assert_eq!(second.json(), json!({ "sub": "s" }));
 }
 
@@ -112,6 +116,8 @@ fn list_follows_pages_up_to_the_limit() {
     let request = &case.server.requests()[3];
     assert_eq!((request.query("sub").unwrap(), request.query("iss").unwrap()), ("a b&c".to_owned(), "☂".to_owned()));
     assert_eq!(request.query("kind").unwrap(), "sub");
+    case.run(&["list", "--kind", "family"]);
+    assert_eq!(case.server.requests().last().unwrap().query("kind").unwrap(), "family");
 }
 
 #[test]

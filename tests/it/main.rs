@@ -39,6 +39,7 @@ mod http_oauth_clients;
 mod http_probes;
 mod http_purge;
 mod http_rates;
+mod http_refresh;
 mod http_restore;
 mod http_revocations;
 mod http_revoke;

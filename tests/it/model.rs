@@ -42,26 +42,30 @@ fn whom() -> impl Strategy<Value = Whom> {
         3 => (1..4_usize).prop_map(Whom::Sub),
         2 => (1..3_usize).prop_map(Whom::Sid),
         1 => (1..3_usize).prop_map(Whom::ClientId),
+        2 => (1..3_usize).prop_map(Whom::Family),
         1 => Just(Whom::All),
     ]
 }
 
 fn bearer() -> impl Strategy<Value = Bearer> {
     let iat = prop_oneof![-10..10_i64, -5_000..100_i64, -3_000_000..100_i64];
-    (proptest::option::of(0..IDS + 4), 0..4_usize, 0..3_usize, 0..3_usize, proptest::option::of(iat))
-        .prop_map(|(id, sub, sid, client_id, iat_s)| Bearer { id, sub, sid, client_id, iat_s })
+    let value = || 0..3_usize;
+    (proptest::option::of(0..IDS + 4), 0..4_usize, value(), value(), value(), proptest::option::of(iat))
+        .prop_map(|(id, sub, sid, client_id, family, iat_s)| Bearer { id, sub, sid, client_id, family, iat_s })
 }
 
 /// Every id alone, every value alone, and all at once.
 fn check_all(store: &Store, model: &mut Model) {
-    let nothing = Bearer { id: None, sub: 0, sid: 0, client_id: 0, iat_s: None };
+    let nothing = Bearer { id: None, sub: 0, sid: 0, client_id: 0, family: 0, iat_s: None };
     (0..IDS + 4).for_each(|id| model.check(store, &Bearer { id: Some(id), ..nothing }));
     for iat_s in [None, Some(-2), Some(-4_000)] {
         for value in 0..4 {
             model.check(store, &Bearer { sub: value, iat_s, ..nothing });
             model.check(store, &Bearer { sid: value, iat_s, ..nothing });
             model.check(store, &Bearer { client_id: value, iat_s, ..nothing });
-            model.check(store, &Bearer { id: Some(value), sub: value, sid: value, client_id: value, iat_s });
+            model.check(store, &Bearer { family: value, iat_s, ..nothing });
+            let (sub, sid, client_id, family) = (value, value, value, value);
+            model.check(store, &Bearer { id: Some(value), sub, sid, client_id, family, iat_s });
         }
     }
 }

@@ -8,7 +8,7 @@ use revokd::denylist::{CutoffSpan, LogOutOutcome, LogOutRequest, Refusal, Restor
 use revokd::event::{Origin, Seq};
 use revokd::issuers::CLOCK_SKEW_S;
 use revokd::revocation::{Revoked, Target, TokenClaims, Verdict};
-use revokd::token::{ClientId, Issuer, Jti, Key, Selector, Sid, Subject};
+use revokd::token::{ClientId, Family, Issuer, Jti, Key, Selector, Sid, Subject};
 
 use super::support::{START, Store, named_issuers, open_index, opener};
 
@@ -65,8 +65,13 @@ fn lose_index(store: &mut Store) {
 
 #[test]
 fn a_cutoff_hits_what_was_issued_up_to_it_and_the_skew_and_nothing_later() {
-    let targets =
-        [Target::Sid(Sid::parse("x").unwrap()), sub("x"), Target::ClientId(ClientId::parse("x").unwrap()), Target::All];
+    let targets = [
+        Target::Sid(Sid::parse("x").unwrap()),
+        Target::Family(Family::parse("x").unwrap()),
+        sub("x"),
+        Target::ClientId(ClientId::parse("x").unwrap()),
+        Target::All,
+    ];
     for target in targets {
         let store = Store::new();
         let selector = target.selector();
@@ -77,6 +82,7 @@ fn a_cutoff_hits_what_was_issued_up_to_it_and_the_skew_and_nothing_later() {
             claims.iat = iat.map(|iat| START.plus(iat));
             match selector {
                 Selector::Sid => claims.sid = Some(Sid::parse(value).unwrap()),
+                Selector::Family => claims.family = Some(Family::parse(value).unwrap()),
                 Selector::Sub => claims.sub = Some(Subject::parse(value).unwrap()),
                 Selector::ClientId => claims.client_id = Some(ClientId::parse(value).unwrap()),
                 _ => {}
@@ -161,7 +167,7 @@ fn restoring_one_cutoff_never_lifts_another() {
             assert!(revoked(&store, &of_sub("x", None)).is_none());
             lose_index(&mut store);
             assert!(revoked(&store, &of_sub("x", None)).is_none());
-            assert_eq!(store.denylist().status().cutoffs, [0; 5]);
+            assert_eq!(store.denylist().status().cutoffs, [0; Selector::ALL.len()]);
         }
     }
 }

@@ -70,6 +70,10 @@ fn a_change_is_refused_by_name_while_an_entry_lives_and_taken_once_none_does() {
         (Naming { sub: "oid".into(), ..Naming::default() }, "`claims.sub`"),
         (Naming { sid: "session".into(), ..Naming::default() }, "`claims.sid`"),
         (Naming { client_id: Some("azp".into()), ..Naming::default() }, "`claims.client_id`"),
+        (
+            Naming { family: Some("sid".into()), ..Naming::default() },
+            "`refresh.family_claim` was \"none\" and is \"sid\"",
+        ),
     ] {
         assert_refused(&mut store, naming, &[key]);
     }

@@ -16,12 +16,12 @@ pub(in super::super) struct Register {
     /// Target, first good `iat`, id.
     of_target: BTreeSet<(Key, NumericDate, Key)>,
     /// Newest last, for each selector.
-    by_seq: [BTreeMap<Seq, Arc<Standing>>; 5],
+    by_seq: [BTreeMap<Seq, Arc<Standing>>; Selector::ALL.len()],
     deciding: HashMap<Key, Deciding>,
     /// Ids of the events of each bucket, those that took a cutoff back included.
     by_bucket: BTreeMap<NumericDate, Vec<Key>>,
     /// Targets with a cutoff, by selector.
-    targets: [usize; 5],
+    targets: [usize; Selector::ALL.len()],
 }
 
 impl Register {
@@ -128,7 +128,7 @@ impl Register {
     }
 
     /// How many stand, by selector.
-    pub(in super::super) fn counts(&self) -> [u64; 5] {
+    pub(in super::super) fn counts(&self) -> [u64; Selector::ALL.len()] {
         std::array::from_fn(|selector| self.by_seq[selector].len() as u64)
     }
 
@@ -137,7 +137,7 @@ impl Register {
         self.by_bucket.values().map(|ids| ids.len() as u64).sum()
     }
 
-    pub(super) fn targets(&self) -> [usize; 5] {
+    pub(super) fn targets(&self) -> [usize; Selector::ALL.len()] {
         self.targets
     }
 

@@ -50,7 +50,7 @@ impl Standing {
     }
 
     /// Whether a matching token issued at `iat` is revoked by it: without `iat` in any case (promise 15).
-    pub(super) fn kills(&self, iat: Option<NumericDate>) -> bool {
+    pub(in super::super) fn kills(&self, iat: Option<NumericDate>) -> bool {
         iat.is_none_or(|iat| iat < self.good_from)
     }
 

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_bytes_written_by_hand_are_those_of_the_schema() {
-        for bits in 1..32_u8 {
+        for bits in 1..64_u8 {
             let answer = Answer::Good(Judged(bits));
             let mut written = Vec::new();
             answer.write(&mut written);

@@ -10,7 +10,7 @@ use crate::clock::NumericDate;
 use crate::denylist::{Priority, SeenRun};
 use crate::keys::{Caller, Scope};
 use crate::revocation::{TokenClaims, Verdict};
-use crate::token::{ClientId, Issuer, Jti, Selector, Sid, Subject};
+use crate::token::{ClientId, Family, Issuer, Jti, Selector, Sid, Subject};
 use crate::verifier::VerifiedToken;
 
 /// The claims that a check may bring, not looked at yet.
@@ -21,12 +21,13 @@ pub(crate) struct Claims<'a> {
     pub(crate) sid: Option<Cow<'a, str>>,
     pub(crate) sub: Option<Cow<'a, str>>,
     pub(crate) client_id: Option<Cow<'a, str>>,
+    pub(crate) family: Option<Cow<'a, str>>,
     pub(crate) iat: Option<NumericDate>,
 }
 
 impl<'a> Claims<'a> {
     /// The members that [`Claims::of_members`] reads.
-    pub(crate) const NAMES: [&'static str; 6] = ["jti", "iss", "iat", "sub", "sid", "client_id"];
+    pub(crate) const NAMES: [&'static str; 7] = ["jti", "iss", "iat", "sub", "sid", "client_id", "family"];
 
     pub(super) fn of_query(query: &mut Query<'a>, jti: Option<Cow<'a, str>>) -> Result<Self, ApiError> {
         Ok(Self {
@@ -36,6 +37,7 @@ impl<'a> Claims<'a> {
             sid: query.text("sid"),
             sub: query.text("sub"),
             client_id: query.text("client_id"),
+            family: query.text("family"),
         })
     }
 
@@ -52,6 +54,7 @@ impl<'a> Claims<'a> {
             sid: members.text("sid")?,
             sub: members.text("sub")?,
             client_id: members.text("client_id")?,
+            family: members.text("family")?,
         })
     }
 }
@@ -70,14 +73,19 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// The claim that is missing, empty or too long, the issuer that cannot be resolved, or the bound.
     pub(crate) fn new(http: &'a Http, caller: &Caller, claims: &'a Claims<'_>) -> Result<Self, ApiError> {
-        let token = TokenClaims {
-            issuer: &http.denylist.issuers().resolve(claims.iss.as_deref())?.issuer,
+        let limits = http.denylist.issuers().resolve(claims.iss.as_deref())?;
+        let mut token = TokenClaims {
+            issuer: &limits.issuer,
             jti: claims.jti.as_deref().map(Jti::parse).transpose()?,
             sid: claims.sid.as_deref().map(Sid::parse).transpose()?,
             sub: claims.sub.as_deref().map(Subject::parse).transpose()?,
             client_id: claims.client_id.as_deref().map(ClientId::parse).transpose()?,
+            family: claims.family.as_deref().map(Family::parse).transpose()?,
             iat: claims.iat,
         };
+        if token.family.is_none() {
+            token.family = limits.naming.family_of_session(token.client_id.as_ref(), token.sid.as_ref());
+        }
         Self::complete(http, caller, token, claims.iss.is_some())
     }
 
@@ -92,6 +100,7 @@ impl<'a> Asked<'a> {
             sid: token.sid.as_ref().map(Sid::borrowed),
             sub: token.sub.as_ref().map(Subject::borrowed),
             client_id: token.client_id.as_ref().map(ClientId::borrowed),
+            family: token.family.as_ref().map(Family::borrowed),
             iat: token.iat,
         };
         Self::complete(http, caller, claims, token.issuer != Issuer::NAMELESS)
@@ -108,13 +117,15 @@ impl<'a> Asked<'a> {
         for (selector, is_there) in [
             (Selector::Jti, claims.jti.is_some()),
             (Selector::Sid, claims.sid.is_some()),
+            (Selector::Family, claims.family.is_some()),
             (Selector::Sub, claims.sub.is_some()),
             (Selector::ClientId, claims.client_id.is_some()),
         ] {
             judged = if is_there { judged.and(selector) } else { judged };
         }
         if judged == Judged::default() {
-            return Err(ApiError::invalid("jti", "a check needs at least one of `jti`, `sub`, `sid` and `client_id`"));
+            const AT_LEAST_ONE: &str = "a check needs at least one of `jti`, `sub`, `sid`, `client_id` and `family`";
+            return Err(ApiError::invalid("jti", AT_LEAST_ONE));
         }
         if is_issuer_named {
             judged = judged.and(Selector::Iss);

@@ -20,7 +20,8 @@ use crate::wire::TokenForm;
 ///
 /// The client is an API key: its id and the key by Basic or in the form, or the key as everywhere else. 200 says that the
 /// token is of no use to anybody: durably revoked, expired, or signed by none of the keys that its issuer has now. What is no
-/// signed JWT, or cannot be judged, is `unsupported_token_type`; a token beyond the key's bounds is `invalid_grant`.
+/// signed JWT, or cannot be judged, is `unsupported_token_type`; a token beyond the key's bounds is `invalid_grant`. A refresh
+/// token takes its family with it, where its issuer names one; what it is, it says itself, whatever the hint.
 #[utoipa::path(
     post, path = "/oauth2/revoke", tag = "revoke",
     security(("basic" = []), ("bearer" = []), ("api_key" = []), ("certificate" = [])),
@@ -47,6 +48,6 @@ async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<Respons
         judged => judged?,
     };
     bound::proven(http, &client.caller, &token.issuer, token.client_id.as_ref())?;
-    let request = by_token(http, token, None)?;
-    By::new(&client.caller, trace).revoke_one(http, request).await.map(|_| done)
+    let one = by_token(http, token, None)?;
+    By::new(&client.caller, trace).revoke_one(http, one).await.map(|_| done)
 }

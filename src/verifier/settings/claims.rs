@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::token::{CLAIM_BYTES_MAX, Naming, WithoutJti};
 
 /// Claims that mean the same in every token (RFC 7519 section 4.1), and so can stand for no other.
-const FIXED: [&str; 5] = ["iss", "aud", "exp", "nbf", "iat"];
+pub(super) const FIXED: [&str; 5] = ["iss", "aud", "exp", "nbf", "iat"];
 
 /// One `[issuers.claims]` section. Each names a claim at the top level of the token, of 1 to 1,024 bytes; no two may be
 /// the same. What is changed while entries of the issuer live is refused at start (promise 16).
@@ -42,6 +42,7 @@ impl ClaimSettings {
             sub: self.sub.clone().into(),
             sid: self.sid.clone().into(),
             client_id: self.client_id.clone().map(Into::into),
+            family: None,
             without_jti,
         }
     }

@@ -6,7 +6,7 @@ use revokd::clock::NumericDate;
 use revokd::denylist::{LogOutOutcome, Outcome, RestoreOutcome};
 use revokd::issuers::CLOCK_SKEW_S;
 use revokd::revocation::{Target, TokenClaims, Verdict};
-use revokd::token::{ClientId, Issuer, Jti, Key, Sid, Subject};
+use revokd::token::{ClientId, Family, Issuer, Jti, Key, Sid, Subject};
 
 use super::once_readable;
 use crate::support::{LEEWAY_S, LIFETIME_MAX_S, Mode, START, Store, key, mode};
@@ -21,6 +21,7 @@ pub(super) struct Bearer {
     pub(super) sub: usize,
     pub(super) sid: usize,
     pub(super) client_id: usize,
+    pub(super) family: usize,
     pub(super) iat_s: Option<i64>,
 }
 
@@ -30,6 +31,7 @@ pub(super) enum Whom {
     Sub(usize),
     Sid(usize),
     ClientId(usize),
+    Family(usize),
     All,
 }
 
@@ -39,6 +41,7 @@ impl Whom {
             Self::Sub(value) => Target::Sub(Subject::parse(format!("v{value}")).unwrap()),
             Self::Sid(value) => Target::Sid(Sid::parse(format!("v{value}")).unwrap()),
             Self::ClientId(value) => Target::ClientId(ClientId::parse(format!("v{value}")).unwrap()),
+            Self::Family(value) => Target::Family(Family::parse(format!("v{value}")).unwrap()),
             Self::All => Target::All,
         }
     }
@@ -48,6 +51,7 @@ impl Whom {
             Self::Sub(value) => bearer.sub == value,
             Self::Sid(value) => bearer.sid == value,
             Self::ClientId(value) => bearer.client_id == value,
+            Self::Family(value) => bearer.family == value,
             Self::All => true,
         }
     }
@@ -117,6 +121,7 @@ impl Model {
             sid: value(bearer.sid).map(|sid| Sid::parse(sid).unwrap()),
             sub: value(bearer.sub).map(|sub| Subject::parse(sub).unwrap()),
             client_id: value(bearer.client_id).map(|client_id| ClientId::parse(client_id).unwrap()),
+            family: value(bearer.family).map(|family| Family::parse(family).unwrap()),
             iat,
         };
         let verdict = once_readable(|| store.try_check_claims(&claims));
