@@ -52,8 +52,8 @@ pub use reads::Priority;
 pub use recover::{IndexState, OpenError, OpenIndex, Opened, Salvaged, Sources, accept_loss, open, verify};
 pub use refill::Refiller;
 pub use request::{
-    CutoffSpan, KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, Proof, PurgeReport, Refusal, RestoreOutcome,
-    RestoreRequest, RevokeRequest, WriteError,
+    CutoffSpan, KeyEndRequest, KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, Proof, PurgeReport, Refusal,
+    RestoreOutcome, RestoreRequest, RevokeRequest, WriteError,
 };
 pub use seen::{SeenChecks, SeenRun};
 pub use state::{Settings, Status};

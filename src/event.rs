@@ -119,6 +119,8 @@ pub enum Change<'a> {
     KeyRevoked {
         /// The key's id.
         id: Cow<'a, str>,
+        /// Why.
+        reason: Option<Reason<'a>>,
     },
     /// An issuer was seen to make tokens that live longer than configured: its cutoffs must be kept as long. Events that put
     /// off the ends of its live cutoffs come before it.

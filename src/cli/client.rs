@@ -125,8 +125,8 @@ impl Client {
     }
 
     /// Removes what is at `path` and never changes.
-    pub(super) fn remove<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refused> {
-        self.send(self.http.request(Method::DELETE, self.url(path, &[])))
+    pub(super) fn remove<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Refused> {
+        self.send(self.http.request(Method::DELETE, self.url(path, query)))
     }
 
     /// Posts JSON.

@@ -87,10 +87,13 @@ struct ListArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  revokd keys revoke 4f1c09a2be77")]
+  revokd keys revoke 4f1c09a2be77 --reason 'seen in a public log'")]
 struct RevokeArgs {
     /// The key's id, as `revokd keys list` shows it: the part between the two underscores of the key
     id: String,
+    /// Why, 1 to 256 bytes
+    #[arg(long)]
+    reason: Option<String>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -172,9 +175,10 @@ fn list(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Exit> {
 fn revoke(args: &RevokeArgs, context: &Context<'_>) -> anyhow::Result<Exit> {
     let id = checked(&args.id)?;
     let answer: KeyRevokedAnswer = if args.common.offline {
-        offline::revoke(&context.load()?, id)?
+        offline::revoke(&context.load()?, id, args.reason.as_deref())?
     } else {
-        Client::new(&args.common.target, context)?.remove(&format!("/keys/{id}"))?
+        let query: Vec<_> = args.reason.iter().map(|reason| ("reason", reason.as_str())).collect();
+        Client::new(&args.common.target, context)?.remove(&format!("/keys/{id}"), &query)?
     };
     if args.common.output.json {
         output::json(&answer)?;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::group::{VERIFIED_LIFETIME_MAX_S, plan};
 use super::listing;
 use super::request::{
-    CutoffSpan, KeyOutcome, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError,
+    CutoffSpan, KeyEndRequest, KeyOutcome, LogOutOutcome, LogOutRequest, RestoreOutcome, RestoreRequest, WriteError,
 };
 use super::seen::{SeenChecks, SeenRun};
 use super::writer::{Ask, Command};
@@ -136,9 +136,9 @@ impl Denylist {
     ///
     /// # Errors
     /// [`WriteError`] when nothing, or nothing known, was written.
-    pub async fn revoke_key(&self, id: String, origin: Origin<'static>) -> Result<KeyOutcome, WriteError> {
+    pub async fn revoke_key(&self, request: KeyEndRequest, origin: Origin<'static>) -> Result<KeyOutcome, WriteError> {
         let place = self.state.places.take(1, true).ok_or(WriteError::Busy)?;
-        let ask = |reply| Command::RevokeKey(Box::new(Ask { what: id, origin, admin: true, place, reply }));
+        let ask = |reply| Command::RevokeKey(Box::new(Ask { what: request, origin, admin: true, place, reply }));
         self.ask_in_time(ask).await
     }
 

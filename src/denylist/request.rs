@@ -119,6 +119,15 @@ pub enum RestoreOutcome {
     Refused(Refusal),
 }
 
+/// One API key to revoke.
+#[derive(Debug, Clone)]
+pub struct KeyEndRequest {
+    /// The key's id.
+    pub id: String,
+    /// Why.
+    pub reason: Option<Reason<'static>>,
+}
+
 /// What became of one change of the API keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyOutcome {

@@ -45,7 +45,8 @@ mod kind {
     pub(super) const RESTORED: u8 = 2;
     /// The layout before keys had bounds and ends: read, never written.
     pub(super) const KEY_CREATED_UNBOUND: u8 = 3;
-    pub(super) const KEY_REVOKED: u8 = 4;
+    /// The layout before reasons: read, never written.
+    pub(super) const KEY_REVOKED_WITHOUT_REASON: u8 = 4;
     pub(super) const LIFETIME_RAISED: u8 = 5;
     pub(super) const CLOCK_TRUSTED: u8 = 6;
     pub(super) const CUTOFF: u8 = 7;
@@ -57,6 +58,7 @@ mod kind {
     pub(super) const NAMING_SET_WITHOUT_FAMILY: u8 = 12;
     pub(super) const LOSS_ACCEPTED: u8 = 13;
     pub(super) const NAMING_SET: u8 = 14;
+    pub(super) const KEY_REVOKED: u8 = 15;
 }
 
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -97,7 +99,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             put_str(out, reason.as_ref().map(Reason::as_str));
         }
         Change::KeyCreated(record) => api_key::put(out, record),
-        Change::KeyRevoked { id } => put_str(out, Some(id)),
+        Change::KeyRevoked { id, reason } => {
+            put_str(out, Some(id));
+            put_str(out, reason.as_ref().map(Reason::as_str));
+        }
         Change::LifetimeRaised { issuer, lifetime_s } => {
             out.extend_from_slice(&lifetime_s.to_le_bytes());
             put_str(out, Some(issuer.as_str()));
@@ -178,7 +183,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         },
         kind::KEY_CREATED_UNBOUND => Change::KeyCreated(reader.key_unbound()?),
         kind::KEY_CREATED => Change::KeyCreated(reader.key()?),
-        kind::KEY_REVOKED => Change::KeyRevoked { id: reader.text("key id")? },
+        kind::KEY_REVOKED_WITHOUT_REASON => Change::KeyRevoked { id: reader.text("key id")?, reason: None },
+        kind::KEY_REVOKED => Change::KeyRevoked { id: reader.text("key id")?, reason: reader.reason()? },
         kind::LIFETIME_RAISED => {
             Change::LifetimeRaised { lifetime_s: i64::from_le_bytes(reader.array()?), issuer: reader.issuer()? }
         }
@@ -300,7 +306,10 @@ mod tests {
         });
         let raised = any::<i64>()
             .prop_map(|lifetime_s| Change::LifetimeRaised { issuer: Issuer::parse("i").unwrap(), lifetime_s });
-        let revoked_key = Just(Change::KeyRevoked { id: "0123".into() });
+        let revoked_key = prop::option::of(text(100)).prop_map(|reason| Change::KeyRevoked {
+            id: "0123".into(),
+            reason: reason.map(|reason| Reason::parse(reason).unwrap()),
+        });
         let trusted = Just(Change::ClockTrusted);
         prop_oneof![
             revoked,
@@ -413,6 +422,18 @@ mod tests {
         fn any_bytes_are_refused_or_decoded(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Event::decode(&bytes);
         }
+    }
+
+    #[test]
+    fn the_end_of_a_key_that_was_journaled_before_reasons_is_read() {
+        let change = Change::KeyRevoked { id: "0123".into(), reason: None };
+        let event =
+            Event { seq: 1, recorded_at: NumericDate(2), ends_at: NumericDate(3), origin: Origin::INTERNAL, change };
+        let mut bytes = Vec::new();
+        encode(&event, &mut bytes);
+        bytes[1] = kind::KEY_REVOKED_WITHOUT_REASON;
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(decode(&bytes).unwrap(), event);
     }
 
     #[test]

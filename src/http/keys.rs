@@ -15,9 +15,10 @@ use super::openapi::{Guarded, Reading, Stored};
 use super::revoke::origin;
 use super::trace::Trace;
 use super::{Http, bound};
-use crate::denylist::{KeyOutcome, WriteError};
+use crate::denylist::{KeyEndRequest, KeyOutcome, WriteError};
 use crate::event::KEY_BOUNDS_MAX;
 use crate::keys::{Caller, NewKey, Scope};
+use crate::revocation::Reason;
 use crate::wire::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer, NewKeyError, Problem};
 
 /// List the API keys, newest first.
@@ -74,7 +75,10 @@ pub(crate) async fn create(
 /// nor an end is not revoked: make another one first.
 #[utoipa::path(
     delete, path = "/keys/{id}", tag = "admin",
-    params(("id" = String, Path, description = "`id` of the key")),
+    params(
+        ("id" = String, Path, description = "`id` of the key"),
+        ("reason" = Option<String>, Query, description = "Why, at most 256 bytes"),
+    ),
     responses(
         (status = 200, description = "Durable, and in force", body = KeyRevokedAnswer),
         (status = 404, description = "No key has this id", body = Problem, content_type = "application/problem+json"),
@@ -87,11 +91,13 @@ pub(crate) async fn revoke(
     Extension(trace): Extension<Trace>,
     uri: Uri,
 ) -> Result<Json<KeyRevokedAnswer>, ApiError> {
-    Query::parse(uri.query(), &[], &[])?;
+    let mut query = Query::parse(uri.query(), &["reason"], &[])?;
+    let reason = query.text("reason").map(Reason::parse).transpose()?.map(Reason::into_owned);
     bound::whole_server(&http, &caller)?;
     // Ids are plain hexadecimal digits: what is percent-encoded is none.
     let id = uri.path().strip_prefix("/keys/").unwrap_or_default().to_owned();
-    match http.denylist.revoke_key(id.clone(), origin(&caller, &trace)).await? {
+    let request = KeyEndRequest { id: id.clone(), reason };
+    match http.denylist.revoke_key(request, origin(&caller, &trace)).await? {
         KeyOutcome::Done { seq } => Ok(Json(KeyRevokedAnswer { seq, id })),
         KeyOutcome::NotFound => Err(ApiError::NotFound("no key has this id")),
         KeyOutcome::Refused(refusal) => Err(refusal.into()),

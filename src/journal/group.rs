@@ -149,7 +149,7 @@ mod tests {
     use crate::event::{Change, Origin};
 
     fn event(seq: Seq, id: &str) -> Event<'_> {
-        let change = Change::KeyRevoked { id: id.into() };
+        let change = Change::KeyRevoked { id: id.into(), reason: None };
         Event { seq, recorded_at: NumericDate(1), ends_at: NumericDate(2), origin: Origin::INTERNAL, change }
     }
 

@@ -101,7 +101,7 @@ impl Keys {
                 let held = Held::of(record, event);
                 self.write(|by_id| by_id.insert(held.caller.id.clone(), held));
             }
-            Change::KeyRevoked { id } => self.write(|by_id| by_id.remove(id.as_ref())),
+            Change::KeyRevoked { id, .. } => self.write(|by_id| by_id.remove(id.as_ref())),
             Change::Revoked(_)
             | Change::Restored { .. }
             | Change::Cutoff(_)
@@ -241,7 +241,7 @@ mod tests {
         assert!(caller.scopes.contains(Scope::Check) && !caller.scopes.contains(Scope::Admin));
         assert_eq!(keys.list().len(), 1);
         for seq in 2..4 {
-            keys.apply(&event(seq, Change::KeyRevoked { id: new.record.id.clone() }));
+            keys.apply(&event(seq, Change::KeyRevoked { id: new.record.id.clone(), reason: None }));
         }
         assert_eq!(keys.authenticate(&new.text, &clock).unwrap_err(), KeyRefusal::Unknown);
         assert!(keys.is_empty());

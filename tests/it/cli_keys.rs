@@ -63,17 +63,19 @@ fn list_prints_a_table_or_one_object_a_line() {
 #[test]
 fn revoke_names_the_key_by_its_id_and_quotes_nothing_else() {
     let case = Case::new(|request| {
-        assert_eq!((request.method.as_str(), request.uri.as_str()), ("DELETE", "/keys/0123456789ab"));
+        assert_eq!(request.method, "DELETE");
+        assert!(["/keys/0123456789ab", "/keys/0123456789ab?reason=a%20b"].contains(&request.uri.as_str()));
         Answer::json(200, &json!({ "seq": 9, "id": "0123456789ab" }))
     });
     let ran = case.run(&["keys", "revoke", "0123456789ab"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "key 0123456789ab is refused from now on (seq 9)\n"));
+    assert_eq!(case.run(&["keys", "revoke", "0123456789ab", "--reason", "a b"]).code, 0);
     for wrong in ["revokd_0123456789ab_secret", "../keys", "0123456789AB", ""] {
         let ran = case.run(&["keys", "revoke", wrong]);
         assert_eq!(ran.code, 2, "{wrong}");
         assert!(!ran.stderr.contains("secret") && ran.stdout.is_empty(), "{}", ran.stderr);
     }
-    assert_eq!(case.server.requests().len(), 1);
+    assert_eq!(case.server.requests().len(), 2);
     let case = Case::answering(
         404,
         json!({ "type": "about:blank", "title": "t", "status": 404, "detail": "no key has this id" }),

@@ -131,7 +131,7 @@ fn spent(app: &TestApp) -> [(&'static str, String); 3] {
     let expired = app.key_made(&Scope::ALL, |record| record.expires_at = Some(START));
     let revoked = app.key_with(&Scope::ALL);
     let id = revoked["revokd_".len()..][..12].to_owned();
-    let change = Change::KeyRevoked { id: id.into() };
+    let change = Change::KeyRevoked { id: id.into(), reason: None };
     app.denylist.keys().apply(&Event { seq: 0, recorded_at: START, ends_at: START, origin: Origin::INTERNAL, change });
     let mut wrong = app.key.clone();
     let last = if wrong.pop() == Some('A') { 'E' } else { 'A' };

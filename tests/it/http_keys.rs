@@ -157,6 +157,20 @@ async fn ids_that_are_none_are_404() {
         let answer = app.request_as(&app.key, Method::DELETE, &format!("/keys/{id}"), None).await;
         assert!(!answer.problem(404).to_string().contains("secret"));
     }
-    app.request_as(&app.key, Method::DELETE, "/keys/x?reason=y", None).await.problem(400);
+    app.request_as(&app.key, Method::DELETE, "/keys/x?reason=y&reason=z", None).await.problem(400);
+    app.request_as(&app.key, Method::DELETE, "/keys/x?why=y", None).await.problem(400);
     app.request_as(&app.key_with(&[Scope::Audit]), Method::DELETE, "/keys/x", None).await.problem(403);
+}
+
+#[tokio::test]
+async fn why_a_key_was_revoked_is_in_the_audit() {
+    let app = TestApp::new();
+    let made = create(&app, &json!({ "label": "ci", "scopes": ["check"] })).await;
+    let path = format!("/keys/{}", made["id"].as_str().unwrap());
+    let long = format!("{path}?reason={}", "r".repeat(257));
+    app.request_as(&app.key, Method::DELETE, &long, None).await.refuses(422, "reason");
+    let with_reason = format!("{path}?reason=seen%20in%20a%20log");
+    app.request_as(&app.key, Method::DELETE, &with_reason, None).await.ok();
+    let record = &app.get("/audit").await.ok()["records"][0];
+    assert_eq!((&record["what"], &record["reason"]), (&json!("key_revoked"), &json!("seen in a log")), "{record}");
 }

@@ -47,7 +47,7 @@ fn a_deleted_index_is_built_again_and_no_key_is_lost() {
     for change in [
         revokd::event::Change::KeyCreated(kept.record),
         revokd::event::Change::KeyCreated(gone.record),
-        revokd::event::Change::KeyRevoked { id },
+        revokd::event::Change::KeyRevoked { id, reason: None },
     ] {
         store.block_on(store.denylist().record(change, revokd::event::Origin::INTERNAL)).unwrap();
     }

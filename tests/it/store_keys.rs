@@ -1,7 +1,7 @@
 //! API keys as the store keeps them: decided by one, durable, and forgotten by time alone.
 
 use revokd::clock::NumericDate;
-use revokd::denylist::{KeyOutcome, Refusal};
+use revokd::denylist::{KeyEndRequest, KeyOutcome, Refusal};
 use revokd::event::Origin;
 use revokd::keys::{NewKey, Scope, Scopes, generate};
 use revokd::token::{ClientId, Issuer};
@@ -19,7 +19,11 @@ fn create(store: &Store, new: &NewKey) -> KeyOutcome {
 }
 
 fn revoke(store: &Store, new: &NewKey) -> KeyOutcome {
-    store.block_on(store.denylist().revoke_key(new.record.id.to_string(), Origin::INTERNAL)).unwrap()
+    store.block_on(store.denylist().revoke_key(end_of(new), Origin::INTERNAL)).unwrap()
+}
+
+fn end_of(new: &NewKey) -> KeyEndRequest {
+    KeyEndRequest { id: new.record.id.to_string(), reason: None }
 }
 
 fn is_good(store: &Store, new: &NewKey) -> bool {
@@ -74,7 +78,7 @@ fn two_at_once_do_not_revoke_the_last_two_admin_keys() {
     let (a, b) = (key(&[Scope::Admin], None), key(&[Scope::Admin], None));
     create(&store, &a);
     create(&store, &b);
-    let revoke = |new: &NewKey| store.denylist().revoke_key(new.record.id.to_string(), Origin::INTERNAL);
+    let revoke = |new: &NewKey| store.denylist().revoke_key(end_of(new), Origin::INTERNAL);
     let (first, second) = store.block_on(async { tokio::join!(revoke(&a), revoke(&b)) });
     assert!(matches!(first.unwrap(), KeyOutcome::Done { .. }));
     assert_eq!(second.unwrap(), KeyOutcome::Refused(Refusal::LastAdminKey));

@@ -3,8 +3,9 @@
 use super::super::exit::{Exit, Failure};
 use crate::app;
 use crate::config::Loaded;
-use crate::denylist::{Denylist, KeyOutcome, WriteError};
+use crate::denylist::{Denylist, KeyEndRequest, KeyOutcome, WriteError};
 use crate::event::{Origin, Source};
+use crate::revocation::Reason;
 use crate::wire::{KeyAnswer, KeyBody, KeyEntries, KeyEntry, KeyRevokedAnswer};
 
 /// Nobody but the directory's owner can be told from whoever does this.
@@ -26,9 +27,11 @@ pub(super) fn list(loaded: &Loaded) -> anyhow::Result<KeyEntries> {
     })?)
 }
 
-pub(super) fn revoke(loaded: &Loaded, id: &str) -> anyhow::Result<KeyRevokedAnswer> {
+pub(super) fn revoke(loaded: &Loaded, id: &str, reason: Option<&str>) -> anyhow::Result<KeyRevokedAnswer> {
+    let reason = reason.map(Reason::parse).transpose()?.map(Reason::into_owned);
     app::offline(loaded, async |denylist: &Denylist| {
-        let seq = done(denylist.revoke_key(id.to_owned(), ORIGIN).await)?;
+        let request = KeyEndRequest { id: id.to_owned(), reason };
+        let seq = done(denylist.revoke_key(request, ORIGIN).await)?;
         Ok(KeyRevokedAnswer { seq, id: id.to_owned() })
     })?
 }

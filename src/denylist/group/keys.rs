@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::request::{KeyOutcome, Refusal};
+use super::super::request::{KeyEndRequest, KeyOutcome, Refusal};
 use super::super::writer::Ask;
 use super::{Group, encoded};
 use crate::clock::NumericDate;
@@ -20,7 +20,7 @@ impl Group<'_> {
     }
 
     /// Decides about the end of one key.
-    pub(in super::super) fn revoke_key(&mut self, ask: Ask<String, KeyOutcome>) {
+    pub(in super::super) fn revoke_key(&mut self, ask: Ask<KeyEndRequest, KeyOutcome>) {
         let Ask { what, origin, place, reply, .. } = ask;
         self.requests += 1;
         let outcome = self.decide_key_end(what, origin);
@@ -49,14 +49,15 @@ impl Group<'_> {
     }
 
     /// Remembered for ever, so that nothing the journal still holds of the key outlives its end.
-    fn decide_key_end(&mut self, id: String, origin: Origin<'static>) -> KeyOutcome {
+    fn decide_key_end(&mut self, request: KeyEndRequest, origin: Origin<'static>) -> KeyOutcome {
+        let KeyEndRequest { id, reason } = request;
         let keys = self.keys();
         let Some(is_last_resort) = keys.get(id.as_str()).copied() else { return KeyOutcome::NotFound };
         if is_last_resort && keys.values().filter(|is_last_resort| **is_last_resort).count() == 1 {
             return KeyOutcome::Refused(Refusal::LastAdminKey);
         }
         keys.remove(id.as_str());
-        self.push_key_change(Change::KeyRevoked { id: id.into() }, NumericDate::NEVER, origin)
+        self.push_key_change(Change::KeyRevoked { id: id.into(), reason }, NumericDate::NEVER, origin)
     }
 
     fn push_key_change(

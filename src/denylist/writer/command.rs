@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::super::bucket::List;
 use super::super::places::Place;
 use super::super::request::{
-    KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest, RevokeRequest,
-    WriteError,
+    KeyEndRequest, KeyOutcome, LogOutOutcome, LogOutRequest, Outcome, PurgeReport, RestoreOutcome, RestoreRequest,
+    RevokeRequest, WriteError,
 };
 use super::adopt::Adopted;
 use crate::clock::NumericDate;
@@ -30,7 +30,7 @@ pub(in super::super) enum Command {
     /// Take an API key in.
     CreateKey(Box<Ask<ApiKeyRecord<'static>, KeyOutcome>>),
     /// Refuse the API key of this id from now on.
-    RevokeKey(Box<Ask<String, KeyOutcome>>),
+    RevokeKey(Box<Ask<KeyEndRequest, KeyOutcome>>),
     /// Journal a change that is no entry and needs no decision.
     Record { change: Box<Change<'static>>, ends_at: NumericDate, origin: Origin<'static>, reply: Reply<Seq> },
     /// Drop what has ended.

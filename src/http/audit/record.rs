@@ -65,7 +65,12 @@ fn with_change(said: AuditRecord, event: &Event<'_>) -> AuditRecord {
             reason: Some(format!("{} ({})", record.label, scopes(record.scopes))),
             ..said
         },
-        Change::KeyRevoked { id } => AuditRecord { kind: Some("key".to_owned()), value: Some(id.to_string()), ..said },
+        Change::KeyRevoked { id, reason: why } => AuditRecord {
+            kind: Some("key".to_owned()),
+            value: Some(id.to_string()),
+            reason: reason(why.as_ref()),
+            ..said
+        },
         Change::LifetimeRaised { issuer, lifetime_s } => {
             AuditRecord { iss: iss(issuer), lifetime_s: Some(*lifetime_s), ..said }
         }

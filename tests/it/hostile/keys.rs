@@ -12,7 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend([
         asked("DELETE", "/keys/").is("a key without a name", Problem(404, "nothing at this path")),
         asked("DELETE", "/keys").is("every key", Problem(405, "this path answers to: GET, POST")),
-        asked("DELETE", "/keys/0123456789ab?all=true").is("a key and more", Problem(400, "takes no query parameters")),
+        asked("DELETE", "/keys/0123456789ab?all=true").is("a key and more", Problem(400, "`all`")),
         get("/keys?secret=true").is("the secrets of the keys", Problem(400, "takes no query parameters")),
         get("/keys/0123456789ab").is("one key", Problem(405, "this path answers to: DELETE")),
     ]);
