@@ -81,8 +81,8 @@ fn list_all(entries: u64, table: &mut Table) {
         ("everything", ListFilter::default(), entries + entries / CUTOFF_SHARE),
         (
             "a subject",
-            ListFilter { issuer: of(LARGE), sub: Some(subject(entries / 2)), ..ListFilter::default() },
-            of_subject(entries / 2, entries),
+            ListFilter { issuer: of(LARGE), sub: Some(subject(entries / 2 + 1)), ..ListFilter::default() },
+            of_subject(entries / 2 + 1, entries),
         ),
         ("sessions", ListFilter { kind: Some(Selector::Sid), ..ListFilter::default() }, entries / CUTOFF_SHARE),
         (

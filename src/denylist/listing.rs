@@ -1,6 +1,7 @@
 //! Lists of live entries, newest first.
 
 use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
 
 use super::bucket::Bucket;
 use super::state::State;
@@ -11,8 +12,12 @@ use crate::keys::Bounds;
 use crate::revocation::{Cutoff, Revocation, Target, Unavailable};
 use crate::token::{ClientId, Issuer, Key, Selector, Subject};
 
-/// Entries that one page looks at, at the most: bounds the time of a list whose filter matches little.
+/// Entries that one page looks at, at the most. One whose filter matches little ends earlier, after half of the time that a
+/// read may take: late, it would be no page at all, and the list never come to its end.
 const LOOKED_AT_MAX: usize = 20_000;
+
+/// Entries between two looks at the time.
+const LOOKED_AT_A_TURN: usize = 64;
 
 /// What a list is limited to.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +119,7 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
         (Some(issuer), Some(sub)) => Some(Key::new(Selector::Sub, issuer, sub.as_str())),
         _ => None,
     };
+    let until = Instant::now() + Duration::from_millis(state.settings.read_timeout_ms) / 2;
     let before = before.unwrap_or(Seq::MAX);
     let all = state.buckets.all();
     let mut sources = Vec::with_capacity(all.buckets.len());
@@ -128,10 +134,12 @@ pub(super) fn page(state: &State, filter: &ListFilter, before: Option<Seq>, limi
     }
     let mut merge = Merge::over(sources)?;
     let mut page = Page { entries: Vec::new(), next: None };
-    let mut looked_at = 0;
+    let mut looked_at = 0_usize;
     let mut last = Seq::MAX;
     while let Some((seq, key)) = merge.next()? {
-        if page.entries.len() == limit || looked_at == LOOKED_AT_MAX {
+        let is_turn = looked_at > 0 && looked_at.is_multiple_of(LOOKED_AT_A_TURN);
+        let is_full = page.entries.len() == limit || looked_at == LOOKED_AT_MAX;
+        if is_full || is_turn && Instant::now() >= until {
             page.next = Some(last);
             break;
         }

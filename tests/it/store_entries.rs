@@ -1,7 +1,7 @@
 //! How entries live: extended, revoked again, in several buckets, purged, listed, limited.
 
 use revokd::clock::NumericDate;
-use revokd::denylist::{Entry, ListFilter, Listed, Outcome, Refusal, ShareLimits};
+use revokd::denylist::{Entry, ListFilter, Listed, Outcome, Refusal, RevokeRequest, ShareLimits};
 use revokd::event::Origin;
 use revokd::issuers::LIFETIME_MAX;
 use revokd::revocation::Revocation;
@@ -262,4 +262,35 @@ fn a_list_shows_live_entries_newest_first_in_pages() {
     let subs: Vec<_> = page.entries.iter().map(|e| revocation(e).sub.clone().unwrap()).collect();
     assert_eq!(subs.len(), 10);
     assert!(subs.iter().all(|sub| sub.as_str() == "sub2"));
+}
+
+#[test]
+fn a_list_that_finds_little_ends_its_page_in_time_and_goes_on_with_the_next() {
+    let mut store = Store::new();
+    store.stop();
+    store.issuers = super::support::named_issuers(&["https://large", "https://small"]);
+    store.settings.read_timeout_ms = 150;
+    store.start().unwrap();
+    let of = |issuer: &str, n: i64| {
+        let request = request(&format!("t{n}"), START.plus(HOUR + n));
+        let issuer = Issuer::parse(issuer.to_owned()).unwrap();
+        RevokeRequest { revocation: Revocation { issuer, ..request.revocation }, ..request }
+    };
+    store.try_revoke_all(vec![of("https://small", 0)]).unwrap();
+    for call in 0..40 {
+        store.try_revoke_all((0..1_000).map(|n| of("https://large", call * 1_000 + n + 1)).collect()).unwrap();
+    }
+    store.settle();
+    let filter = ListFilter { issuer: Some(Issuer::parse("https://small").unwrap()), ..ListFilter::default() };
+    let (mut found, mut pages, mut next) = (0, 0, None);
+    loop {
+        // Late is an error, and then no list would ever come.
+        let page = store.block_on(store.denylist().list(filter.clone(), next, 10)).unwrap();
+        (found, pages, next) = (found + page.entries.len(), pages + 1, page.next);
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, 1);
+    assert!(pages > 2, "20,000 entries are looked at in one page");
 }
