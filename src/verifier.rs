@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::algorithm::Algorithm;
 use self::claims::Claims;
 use self::compact::{Typ, Unverified};
+pub(crate) use self::fetch::is_loopback;
 use self::issuer::TrustedIssuer;
 pub use self::logout::{LogoutError, LogoutRefusal, LogoutToken};
 pub use self::refusal::{JSON_DEPTH_MAX, Part, Refusal, TOKEN_BYTES_MAX, VerifyError};

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::verifier::is_loopback;
+
 /// What is wrong with the URL, in words that follow its name; nothing is with an empty one.
 pub(super) fn fault(url: &str) -> Option<String> {
     if url.is_empty() {
@@ -37,11 +39,6 @@ fn host(authority: &str) -> Option<&str> {
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'),
     };
     (host_is_right && port_is_right).then_some(host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -3,45 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use revokd::denylist::{OpenError, Outcome, RevokeRequest, Salvaged, accept_loss};
+use revokd::denylist::{OpenError, Salvaged, accept_loss};
 use revokd::event::Origin;
 use revokd::index::Index;
-use revokd::issuers::Issuers;
-use revokd::revocation::{Revocation, TokenClaims, Verdict};
+use revokd::revocation::{TokenClaims, Verdict};
 use revokd::token::{Issuer, Jti, Naming};
 
-use super::support::{START, Store, named_issuers, opener, request};
-
-const DAY: i64 = 86_400;
-const A: &str = "https://a";
-const B: &str = "https://b";
-
-fn uti() -> Naming<'static> {
-    Naming { jti: "uti".into(), ..Naming::default() }
-}
-
-fn issuers(naming: Naming<'static>) -> Issuers {
-    let mut limits: Vec<_> = named_issuers(&[A, B]).iter().cloned().collect();
-    limits[0].naming = naming;
-    Issuers::named(limits).unwrap()
-}
-
-fn start(store: &mut Store, naming: Naming<'static>) -> Result<(), OpenError> {
-    store.stop();
-    store.issuers = issuers(naming);
-    store.start()
-}
+use super::store_naming::{A, B, DAY, issuers, revoke, start, uti};
+use super::support::{START, Store, opener};
 
 fn accept(store: &Store) -> Salvaged {
     accept_loss(&store.sources(opener(|path| Index::open(path, 16 << 20))), &store.issuers).unwrap()
-}
-
-fn revoke(store: &Store, issuer: &str, jti: &str, lifetime_s: i64) {
-    let request = request(jti, store.denylist().clock().now().latest.plus(lifetime_s));
-    let issuer = Issuer::parse(issuer.to_owned()).unwrap();
-    let revocation = Revocation { issuer, ..request.revocation };
-    let outcomes = store.try_revoke_all(vec![RevokeRequest { revocation, ..request }]).unwrap();
-    assert!(matches!(outcomes[0], Outcome::Stored { .. }), "{outcomes:?}");
 }
 
 fn is_revoked(store: &Store, issuer: &str, jti: &str) -> bool {

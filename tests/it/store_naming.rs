@@ -8,16 +8,16 @@ use revokd::token::{Issuer, Naming, Subject, WithoutJti};
 
 use super::support::{START, Store, named_issuers, request};
 
-const DAY: i64 = 86_400;
-const A: &str = "https://a";
-const B: &str = "https://b";
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const A: &str = "https://a";
+pub(crate) const B: &str = "https://b";
 
-fn uti() -> Naming<'static> {
+pub(crate) fn uti() -> Naming<'static> {
     Naming { jti: "uti".into(), ..Naming::default() }
 }
 
 /// Two issuers, the tokens of the first known by `naming`.
-fn issuers(naming: Naming<'static>) -> Issuers {
+pub(crate) fn issuers(naming: Naming<'static>) -> Issuers {
     let mut limits: Vec<_> = named_issuers(&[A, B]).iter().cloned().collect();
     limits[0].naming = naming;
     Issuers::named(limits).unwrap()
@@ -29,13 +29,13 @@ fn store(naming: Naming<'static>) -> Store {
     store
 }
 
-fn start(store: &mut Store, naming: Naming<'static>) -> Result<(), OpenError> {
+pub(crate) fn start(store: &mut Store, naming: Naming<'static>) -> Result<(), OpenError> {
     store.stop();
     store.issuers = issuers(naming);
     store.start()
 }
 
-fn revoke(store: &Store, issuer: &str, jti: &str, lifetime_s: i64) {
+pub(crate) fn revoke(store: &Store, issuer: &str, jti: &str, lifetime_s: i64) {
     let request = request(jti, store.denylist().clock().now().latest.plus(lifetime_s));
     let issuer = Issuer::parse(issuer.to_owned()).unwrap();
     let revocation = Revocation { issuer, ..request.revocation };
