@@ -28,11 +28,21 @@ pub(crate) struct Rate {
 /// # Panics
 /// If any answer is not a 2xx, or a connection fails: a run with errors measures nothing.
 pub(crate) fn wrk(server: &Server, script: &str, connections: u64, seconds: u64, run: u64, each: f64) -> Rate {
+    let rate = wrk_with(server, script, connections, seconds, run, &[]);
+    Rate { per_s: rate.per_s * each, ..rate }
+}
+
+/// The same with more arguments for the script.
+///
+/// # Panics
+/// As [`wrk`].
+pub(crate) fn wrk_with(server: &Server, script: &str, connections: u64, seconds: u64, run: u64, more: &[&str]) -> Rate {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/wire").join(script);
     let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
     let url = format!("http://127.0.0.1:{}", server.port);
     let (script, run) = (script.to_string_lossy().into_owned(), run.to_string());
-    let args = ["-t1", "-c", &connections, "-d", &duration, "-s", &script, &url, "--", &server.key, &run];
+    let mut args = vec!["-t1", "-c", &connections, "-d", &duration, "-s", &script, &url, "--", &server.key, &run];
+    args.extend(more);
     let (said, cpu) = drive(server, "wrk", &args);
     assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}\n{}", server.log());
     let figure =
@@ -40,7 +50,7 @@ pub(crate) fn wrk(server: &Server, script: &str, connections: u64, seconds: u64,
     let requests_per_s = figure("Requests/sec:").unwrap_or_else(|| panic!("wrk said:\n{said}"));
     let requests = said.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<f64>().ok());
     let requests = requests.unwrap_or_else(|| panic!("wrk said:\n{said}"));
-    Rate { per_s: requests_per_s * each, cpu_us: cpu.as_secs_f64() * 1e6 / requests }
+    Rate { per_s: requests_per_s, cpu_us: cpu.as_secs_f64() * 1e6 / requests }
 }
 
 /// Drives Redis with `requests` commands, `pipelined` of them in each round trip.
