@@ -16,8 +16,14 @@ const TOKENS: u64 = 10_000;
 /// As many as a check has.
 const CONNECTIONS: u64 = 50;
 
-/// `/auth` against `GET /check/{jti}`, and against the bare loop.
-pub(crate) fn auth() {
+/// Where a server that judges them keeps the tokens, one a line.
+pub(crate) const TOKENS_FILE: &str = "tokens";
+
+/// A server that verifies the tokens beside its data, and remembers so many bytes of them.
+///
+/// # Panics
+/// If they cannot be made.
+pub(crate) fn judging(remembered_bytes: u64) -> Server {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap_or_else(|error| panic!("{error}"));
     let key = jsonwebtoken::EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes());
     let key = key.unwrap_or_else(|error| panic!("{error}"));
@@ -32,17 +38,19 @@ pub(crate) fn auth() {
         let _ = writeln!(tokens, "{token}");
     }
     let public = pair.public_key_pem();
-    let server = |remembered_bytes: u64| {
-        let toml = format!(
-            "[check]\nremembered_bytes_max = {remembered_bytes}\n[[issuers]]\niss = \"{ISS}\"\naudience = \"api\"\n\
-             [[issuers.keys]]\nalg = \"ES256\"\npem_file = \"key.pem\"\n"
-        );
-        Server::revokd_with(&toml, &[("key.pem", &public), ("tokens", &tokens)])
-    };
-    let (remembering, forgetful, bare) = (server(16 << 20), server(0), Server::bare_loop());
+    let toml = format!(
+        "[check]\nremembered_bytes_max = {remembered_bytes}\n[[issuers]]\niss = \"{ISS}\"\naudience = \"api\"\n\
+         [[issuers.keys]]\nalg = \"ES256\"\npem_file = \"key.pem\"\n"
+    );
+    Server::revokd_with(&toml, &[("key.pem", &public), (TOKENS_FILE, &tokens)])
+}
+
+/// `/auth` against `GET /check/{jti}`, and against the bare loop.
+pub(crate) fn auth() {
+    let (remembering, forgetful, bare) = (judging(16 << 20), judging(0), Server::bare_loop());
     let seconds = argument("--seconds", 5);
     let asked = |server: &Server, run| {
-        let tokens = server.directory.join("tokens");
+        let tokens = server.directory.join(TOKENS_FILE);
         wrk_with(server, "auth.lua", CONNECTIONS, seconds, run, &[&tokens.to_string_lossy()])
     };
     print_heading(&format!("Good ES256 tokens at /auth, {TOKENS} of them, {CONNECTIONS} connections"));

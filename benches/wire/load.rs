@@ -53,6 +53,43 @@ pub(crate) fn wrk_with(server: &Server, script: &str, connections: u64, seconds:
     Rate { per_s: requests_per_s, cpu_us: cpu.as_secs_f64() * 1e6 / requests }
 }
 
+/// How long requests took, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latency {
+    /// Of half of them, microseconds.
+    pub(crate) p50_us: f64,
+    /// Of all but one in a hundred, microseconds.
+    pub(crate) p99_us: f64,
+}
+
+/// Sends requests to a port for `seconds`, each after the answer to the one before.
+///
+/// # Panics
+/// As [`wrk`].
+pub(crate) fn wrk_latency(port: u16, script: &str, seconds: u64, run: u64, tokens: &str) -> Latency {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/wire").join(script);
+    let (duration, url) = (format!("{seconds}s"), format!("http://127.0.0.1:{port}"));
+    let (script, run) = (script.to_string_lossy().into_owned(), run.to_string());
+    let output = Command::new("wrk")
+        .args(["-t1", "-c1", "--latency", "-d", &duration, "-s", &script, &url, "--", "", &run, tokens])
+        .output()
+        .unwrap_or_else(|error| panic!("wrk: {error}; run scripts/bench, which installs it"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && !said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
+    let at = |share: &str| {
+        let text = said.lines().find_map(|line| line.trim().strip_prefix(share)).map(str::trim);
+        let (number, unit) = text.and_then(|text| Some(text.split_at(text.find(|c: char| c.is_alphabetic())?)))?;
+        let scale = match unit {
+            "us" => 1.0,
+            "ms" => 1e3,
+            _ => 1e6,
+        };
+        Some(number.parse::<f64>().ok()? * scale)
+    };
+    let figure = |share| at(share).unwrap_or_else(|| panic!("wrk said:\n{said}"));
+    Latency { p50_us: figure("50%"), p99_us: figure("99%") }
+}
+
 /// Drives Redis with `requests` commands, `pipelined` of them in each round trip.
 ///
 /// # Panics

@@ -177,7 +177,7 @@ fn ping(port: u16) -> io::Result<[u8; 5]> {
     Ok(answer)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     bound.unwrap_or_else(|error| panic!("no free port: {error}")).port()
 }
