@@ -30,7 +30,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 struct Form {
     /// Gateways of the same name are held against each other; the first has no check.
     gateway: &'static str,
-    form: &'static str,
+    how: &'static str,
     /// From the repository.
     files: &'static [&'static str],
     command: fn(&Path) -> Command,
@@ -39,40 +39,35 @@ struct Form {
 const OFF: &str = "without the check";
 
 static FORMS: &[Form] = &[
-    Form { gateway: "nginx", form: OFF, files: &["benches/wire/gateways/nginx.conf"], command: nginx },
-    Form { gateway: "nginx", form: "`auth_request`", files: &["deploy/gateways/nginx/revokd.conf"], command: nginx },
-    Form {
-        gateway: "nginx",
-        form: "Lua and Redis",
-        files: &["benches/wire/gateways/nginx-redis.conf"],
-        command: nginx,
-    },
-    Form { gateway: "HAProxy", form: OFF, files: &["benches/wire/gateways/haproxy.cfg"], command: haproxy },
+    Form { gateway: "nginx", how: OFF, files: &["benches/wire/gateways/nginx.conf"], command: nginx },
+    Form { gateway: "nginx", how: "`auth_request`", files: &["deploy/gateways/nginx/revokd.conf"], command: nginx },
+    Form { gateway: "nginx", how: "Lua and Redis", files: &["benches/wire/gateways/nginx-redis.conf"], command: nginx },
+    Form { gateway: "HAProxy", how: OFF, files: &["benches/wire/gateways/haproxy.cfg"], command: haproxy },
     Form {
         gateway: "HAProxy",
-        form: "Lua",
+        how: "Lua",
         files: &["deploy/gateways/haproxy/haproxy.cfg", "deploy/gateways/haproxy/revokd.lua"],
         command: haproxy,
     },
-    Form { gateway: "Caddy", form: OFF, files: &["benches/wire/gateways/Caddyfile"], command: caddy },
-    Form { gateway: "Caddy", form: "`forward_auth`", files: &["deploy/gateways/caddy/Caddyfile"], command: caddy },
-    Form { gateway: "Envoy", form: OFF, files: &["benches/wire/gateways/envoy.yaml"], command: envoy },
-    Form { gateway: "Envoy", form: "ext_authz, HTTP", files: &["deploy/gateways/envoy/envoy.yaml"], command: envoy },
+    Form { gateway: "Caddy", how: OFF, files: &["benches/wire/gateways/Caddyfile"], command: caddy },
+    Form { gateway: "Caddy", how: "`forward_auth`", files: &["deploy/gateways/caddy/Caddyfile"], command: caddy },
+    Form { gateway: "Envoy", how: OFF, files: &["benches/wire/gateways/envoy.yaml"], command: envoy },
+    Form { gateway: "Envoy", how: "ext_authz, HTTP", files: &["deploy/gateways/envoy/envoy.yaml"], command: envoy },
     Form {
         gateway: "Envoy",
-        form: "ext_authz, gRPC",
+        how: "ext_authz, gRPC",
         files: &["deploy/gateways/envoy/envoy-grpc.yaml"],
         command: envoy,
     },
     Form {
         gateway: "Traefik",
-        form: OFF,
+        how: OFF,
         files: &["benches/wire/gateways/traefik.yaml", "benches/wire/gateways/dynamic.yaml"],
         command: traefik,
     },
     Form {
         gateway: "Traefik",
-        form: "ForwardAuth",
+        how: "ForwardAuth",
         files: &["deploy/gateways/traefik/traefik.yaml", "deploy/gateways/traefik/dynamic.yaml"],
         command: traefik,
     },
@@ -152,7 +147,7 @@ struct Gateway {
 impl Gateway {
     fn start(form: &Form, ports: &[(u16, u16)], key: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let name: String = form.form.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name: String = form.how.chars().filter(char::is_ascii_alphanumeric).collect();
         let dir = root.join("target/bench/gateways").join(format!("{}-{name}", form.gateway));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
@@ -218,13 +213,13 @@ pub(crate) fn latency() {
             let runs = of(figures, which).0.into_iter().zip(of(off, which).0).map(|(on, off)| on - off);
             format!("{:.0}", Runs(runs.collect()).median())
         };
-        if form.form == OFF {
+        if form.how == OFF {
             off = figures;
         }
-        let is_off = form.form == OFF;
+        let is_off = form.how == OFF;
         table.row(vec![
             form.gateway.to_owned(),
-            form.form.to_owned(),
+            form.how.to_owned(),
             format!("{:.0}", of(figures, |latency| latency.p50_us).median()),
             format!("{:.0}", of(figures, |latency| latency.p99_us).median()),
             if is_off { String::new() } else { added(|latency: &Latency| latency.p50_us) },

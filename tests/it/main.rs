@@ -21,6 +21,7 @@ mod config_tls;
 mod crash;
 mod filter_protocol;
 mod gateway_listeners;
+mod gateway_remembered;
 mod hostile;
 mod http_access;
 mod http_audit;

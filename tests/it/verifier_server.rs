@@ -114,7 +114,7 @@ async fn answer(mut stream: TcpStream, reply: Reply) {
 
 /// A verifier whose refresh loop runs until the end of the test.
 pub(crate) struct Running {
-    verifier: Arc<Verifier>,
+    pub(crate) verifier: Arc<Verifier>,
     pub(crate) stop: CancellationToken,
     pub(crate) refresh: JoinHandle<()>,
 }

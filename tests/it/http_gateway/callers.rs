@@ -1,10 +1,10 @@
 //! Which gateway asks, what its credential permits, and what it is told when nobody can say.
 
 use axum::http::Method;
-use revokd::gateway::{Mode, WhenUnavailable};
+use revokd::gateway::{Mode, WhenUnavailable, WithoutToken};
 use revokd::http::HttpSettings;
 use revokd::http::listener::Peer;
-use revokd::keys::Scope;
+use revokd::keys::{Caller, Scope, Scopes};
 use revokd::readiness::Condition;
 use revokd::token::{Issuer, Selector};
 use serde_json::json;
@@ -127,4 +127,21 @@ fn a_change_is_in_force_before_its_place_is_said() {
     assert_eq!(store.denylist().applied_seq(), 0);
     store.revoke("a", START.plus(600));
     assert_eq!(store.denylist().applied_seq(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_is_a_credential_with_a_profile_of_its_own() {
+    let app = app_with(&[ISS], |profile| {
+        profile.listen = Vec::new();
+        profile.certificates = vec!["dns:gate".to_owned()];
+        profile.without_token = WithoutToken::Pass;
+    });
+    let peer = |id: &str, scope| Peer::Tls {
+        address: "192.0.2.1:1".parse().unwrap(),
+        caller: Some(Caller::new(id, Scopes::of(&[scope]))),
+    };
+    let ask = async |peer| ask_as(&app, peer, Method::GET, "/auth", &[]).await.status.as_u16();
+    assert_eq!(ask(peer("cert:dns:gate", Scope::Check)).await, 200, "its profile lets it pass");
+    assert_eq!(ask(peer("cert:dns:other", Scope::Check)).await, 401, "another one has the default profile");
+    assert_eq!(ask(peer("cert:dns:gate", Scope::Revoke)).await, 503, "the scope is another");
 }
