@@ -19,6 +19,7 @@ mod config_support;
 mod config_tls;
 mod crash;
 mod filter_protocol;
+mod gateways;
 mod hostile;
 mod http_access;
 mod http_audit;
