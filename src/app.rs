@@ -165,7 +165,7 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     let renewing = Renewing::prepare(config, &metrics)?;
     let gate = Gate::new(readiness.clone(), metrics.clone());
     let serving = tokio::spawn(listener::serve(
-        listening::bind(&config.server, renewing.tls.as_ref()).await?,
+        listening::bind(config, renewing.tls.as_ref()).await?,
         {
             let gate = gate.clone();
             move |peer, request| gate.answer(peer, request)

@@ -22,6 +22,7 @@ pub use source::{Origin, Sources};
 pub use storage::{Audit, Clock, Filter, FilterMode, Purge, Schedule, Store};
 pub use tls::Tls;
 
+use crate::gateway::Profile;
 use crate::verifier::IssuerSettings;
 
 mod error;
@@ -143,6 +144,24 @@ pub struct Config {
     /// ```
     #[config(default = [])]
     pub issuers: Vec<IssuerSettings>,
+
+    /// What gateways may ask at `/auth`, one `[[gateways]]` section each; in this file only. A gateway without a section is
+    /// judged by the defaults. What it passes on is its users' and decides nothing: only its credential does. An example:
+    ///
+    /// ```toml
+    /// [[gateways]]
+    /// name = "edge"                           # in metrics, log and /readyz?verbose
+    /// keys = ["4f1c09a2be77"]                 # whose this is: ids of API keys with the scope check,
+    /// certificates = ["dns:gateway.internal"] # or names of [[tls.clients]] with that scope,
+    /// listen = ["unix:/run/revokd/edge.sock"] # or whoever connects to these addresses of server.listen, loopback or unix
+    /// mode = "verify"                         # signature, times, audience, then revocation; "trust": the gateway has verified
+    /// tokens_in = ["authorization"]           # where tokens are; and "cookie:NAME". Every one that is there is judged
+    /// without_token = "refuse"                # what becomes of a request with nothing at all; or "pass"
+    /// claim_headers = false                   # read X-Jwt-Jti, -Iss, -Sub, -Sid, -Client-Id, -Iat, which the gateway must set
+    /// unavailable = "closed"                  # when nobody can say, 503; "open" lets revoked tokens pass then, and says so
+    /// ```
+    #[config(default = [])]
+    pub gateways: Vec<Profile>,
 }
 
 /// What each key may be set by, before it is set for good.

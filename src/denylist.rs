@@ -99,6 +99,12 @@ impl Denylist {
         &self.state.clock
     }
 
+    /// Every change up to this place in the history counts in verdicts that are asked for from now on. One atomic read.
+    #[must_use]
+    pub fn applied_seq(&self) -> Seq {
+        self.state.applied_seq.load(Ordering::Acquire)
+    }
+
     /// One verdict on all that `claims` name. A good token costs one probe of the front filter and no await; the filter's
     /// maybe is read on the bounded blocking pool, with a deadline.
     ///

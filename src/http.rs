@@ -14,6 +14,7 @@ mod door;
 mod error;
 mod extract;
 mod force_logout;
+mod forward_auth;
 mod global_revocation;
 mod in_flight;
 mod keys;
@@ -37,6 +38,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::denylist::Denylist;
+use crate::gateway::{Gateway, GatewaySettings, Profile};
 use crate::keys::{Caller, Scope, Scopes};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
@@ -57,11 +59,14 @@ pub enum Access {
     /// The same, and they may present it as OAuth clients do. What they present may be in the body, so the endpoint lets them
     /// in, and not the guard.
     Client(Scope),
+    /// Gateways, which the endpoint knows: what they pass on says who their users are. Of any method; the door takes them
+    /// before the router.
+    Gateway,
 }
 
 /// One row of the route table.
 pub struct Route {
-    /// The one method of the row. Where that is GET, open rows answer to HEAD too.
+    /// The one method of the row, or of a gateway's the one that is described. Where that is GET, open rows answer to HEAD too.
     pub method: Method,
     /// The path, as axum and OpenAPI write it.
     pub path: &'static str,
@@ -93,15 +98,18 @@ const CHECK: Access = Access::Needs(Scope::Check);
 const ADMIN: Access = Access::Needs(Scope::Admin);
 const AUDIT: Access = Access::Needs(Scope::Audit);
 const REVOKE_CLIENT: Access = Access::Client(Scope::Revoke);
+const GATEWAY: Access = Access::Gateway;
 const CHECK_CLIENT: Access = Access::Client(Scope::Check);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 22] = [
+pub static ROUTES: [Route; 24] = [
     Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, pace: COMMON, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  pace: COMMON, endpoint: || get(check::by_path) },
     Route { method: Method::GET,    path: "/check",            access: CHECK,  pace: COMMON, endpoint: || get(check::by_query) },
     Route { method: Method::POST,   path: "/check",            access: CHECK,  pace: COMMON, endpoint: || post(check_many::check) },
+    Route { method: Method::GET,    path: forward_auth::PATH,  access: GATEWAY, pace: FREE,  endpoint: MethodRouter::new },
+    Route { method: Method::GET,    path: forward_auth::BELOW, access: GATEWAY, pace: FREE,  endpoint: MethodRouter::new },
     Route { method: Method::POST,   path: "/force-logout",     access: ADMIN,  pace: URGENT, endpoint: || post(force_logout::force_logout) },
     Route { method: Method::POST,   path: global_revocation::PATH, access: ADMIN, pace: URGENT, endpoint: || post(global_revocation::revoke) },
     Route { method: Method::POST,   path: oauth::REVOKE,       access: REVOKE_CLIENT, pace: COMMON, endpoint: || post(oauth::revoke::revoke) },
@@ -153,6 +161,10 @@ pub struct HttpSettings {
     pub strangers_per_s: u32,
     /// Where clients reach this server, without a slash at its end; empty where nobody has said (`server.public_url`).
     pub public_url: String,
+    /// What which gateway may ask (`[[gateways]]`).
+    pub gateways: Vec<Profile>,
+    /// Most bytes of verified tokens that are remembered for gateways (`check.remembered_bytes_max`); 0 for none.
+    pub remembered_bytes_max: u64,
 }
 
 impl Default for HttpSettings {
@@ -171,6 +183,8 @@ impl Default for HttpSettings {
             requests_per_s: 0,
             strangers_per_s: 0,
             public_url: String::new(),
+            gateways: Vec::new(),
+            remembered_bytes_max: 16 << 20,
         }
     }
 }
@@ -182,6 +196,8 @@ pub struct Http {
     readiness: Readiness,
     metrics: Metrics,
     settings: HttpSettings,
+    /// What gateways ask.
+    gateway: Gateway,
     /// Ids being checked.
     in_flight: InFlight,
     /// Bytes of bodies held.
@@ -206,7 +222,30 @@ impl Http {
         let bodies = InFlight::new("limits.bodies_bytes_max", settings.bodies_bytes_max);
         let anonymous = Caller::new("", Scopes::of(&[Scope::Check]));
         let paces = Paces::new(&settings);
-        Arc::new(Self { denylist, verifier, readiness, metrics, settings, in_flight, bodies, paces, anonymous })
+        let gateway = Gateway::new(
+            denylist.clone(),
+            Arc::clone(&verifier),
+            readiness.clone(),
+            &metrics,
+            GatewaySettings {
+                profiles: settings.gateways.clone(),
+                check_required: settings.check_required.clone(),
+                allow_without_exp: settings.allow_without_exp,
+                remembered_bytes_max: settings.remembered_bytes_max,
+            },
+        );
+        Arc::new(Self {
+            denylist,
+            verifier,
+            readiness,
+            metrics,
+            settings,
+            gateway,
+            in_flight,
+            bodies,
+            paces,
+            anonymous,
+        })
     }
 }
 
@@ -215,7 +254,7 @@ async fn method_not_allowed(path: MatchedPath) -> Response {
     let methods = rows.map(|route| match route.access {
         // axum answers HEAD where there is GET; the others refuse it.
         Access::Open if route.method == Method::GET => "GET, HEAD",
-        Access::Open | Access::Needs(_) | Access::Client(_) => route.method.as_str(),
+        Access::Open | Access::Needs(_) | Access::Client(_) | Access::Gateway => route.method.as_str(),
     });
     let allow = methods.collect::<Vec<_>>().join(", ");
     ApiError::MethodNotAllowed { allow }.into_response()

@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod denylist;
 pub mod event;
+pub mod gateway;
 pub mod http;
 pub mod index;
 pub mod issuers;

@@ -20,7 +20,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 pub use self::audit::AuditMetrics;
 pub use self::denylist::{FilterMetrics, PurgeMetrics, RevocationMetrics, StoreErrors, StoreMetrics};
 pub use self::doors::{
-    AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, Handshakes, RateLimited, TlsMetrics,
+    AuthFailures, CheckMetrics, Checks, ClientCertificates, ConnectionMetrics, GatewayMetrics, Handshakes, RateLimited,
+    TlsMetrics,
 };
 
 use self::process::ProcessMetrics;
@@ -108,6 +109,12 @@ impl Metrics {
     #[must_use]
     pub fn tls(&self) -> TlsMetrics {
         self.tls.get_or_init(|| TlsMetrics::register(&self.registrar)).clone()
+    }
+
+    /// Those of the gateway of this name, which comes from the config.
+    #[must_use]
+    pub fn gateway(&self, name: &str) -> GatewayMetrics {
+        GatewayMetrics::register(&self.registrar, name)
     }
 
     /// Empties the observations that histograms keep into their buckets; to be called every [`UPKEEP_INTERVAL`], or

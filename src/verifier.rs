@@ -23,8 +23,8 @@ mod secret;
 mod settings;
 mod signature;
 mod strict_json;
+mod verified;
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
@@ -43,68 +43,8 @@ pub use self::secret::{Secret, SecretEncoding};
 pub use self::settings::{
     BackchannelSettings, ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, RefreshSettings, SettingsError,
 };
-use crate::clock::NumericDate;
-use crate::token::{ClientId, Family, Issuer, Jti, Sid, Subject, WithoutJti};
-
-/// What a genuine token says. Nothing here is judged against the time.
-#[derive(Clone, PartialEq, Eq)]
-pub struct VerifiedToken {
-    /// The configured issuer whose key signed it.
-    pub issuer: Issuer<'static>,
-    /// Its identifier: the claim that the issuer's `claims.jti` names, else `sha-256:` and, in base64url without padding,
-    /// the SHA-256 of header, dot and payload as they were sent.
-    pub jti: Jti<'static>,
-    /// Its subject.
-    pub sub: Option<Subject<'static>>,
-    /// Its session.
-    pub sid: Option<Sid<'static>>,
-    /// Its client: `client_id`, else `azp`.
-    pub client_id: Option<ClientId<'static>>,
-    /// What it has in common with the tokens of the same grant: the claim that the issuer's `refresh.family_claim` names, or
-    /// session and client.
-    pub family: Option<Family<'static>>,
-    /// Whether it is a refresh token, by the issuer's `refresh.kind_claim`.
-    pub is_refresh: bool,
-    /// When it expires; a fraction is rounded up.
-    pub exp: Option<NumericDate>,
-    /// When it was issued; a fraction is rounded down.
-    pub iat: Option<NumericDate>,
-    /// What only those look at who judge a token as a whole.
-    pub rest: Rest,
-}
-
-/// The claims that decide nothing here and are not held against a token: whoever judges it as a whole looks at them.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Rest {
-    /// Whether the token's identifier is a claim of it.
-    pub has_jti: bool,
-    /// `exp` with a fraction rounded down: by it an expired token is never called active.
-    pub exp_floor: Option<NumericDate>,
-    /// Before when it must not be accepted; a fraction is rounded up. [`NumericDate::NEVER`] for what is no time: such a
-    /// token never begins.
-    pub nbf: Option<NumericDate>,
-    /// Whom it is for; nobody where the claim is neither a string nor a list of strings.
-    pub aud: Option<Vec<String>>,
-    /// What it permits (RFC 8693 section 4.2), where that is a string.
-    pub scope: Option<String>,
-}
-
-impl fmt::Debug for VerifiedToken {
-    /// Prints the times and which claims there are: raw claim values stay out of logs (promise 12).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedToken")
-            .field("issuer", &self.issuer)
-            .field("jti", &self.jti)
-            .field("sub", &self.sub)
-            .field("has_sid", &self.sid.is_some())
-            .field("has_client_id", &self.client_id.is_some())
-            .field("has_family", &self.family.is_some())
-            .field("is_refresh", &self.is_refresh)
-            .field("exp", &self.exp)
-            .field("iat", &self.iat)
-            .finish_non_exhaustive()
-    }
-}
+pub use self::verified::{Rest, VerifiedToken};
+use crate::token::{Issuer, Naming, WithoutJti};
 
 /// A token with a genuine signature.
 struct Judged {
@@ -112,6 +52,32 @@ struct Judged {
     typ: Typ,
     /// Whether it has every required claim.
     is_complete: bool,
+}
+
+/// What a token says, with the identifier that its issuer's tokens have without one.
+fn complete(
+    token: &Unverified<'_>,
+    issuer: &Issuer<'static>,
+    naming: &Naming<'_>,
+    claims: Claims,
+) -> Result<VerifiedToken, Refusal> {
+    let jti = match (claims.jti, naming.without_jti) {
+        (Some(jti), _) => jti,
+        (None, WithoutJti::SigningInput) => token.derived_jti()?,
+        (None, WithoutJti::Refuse) => return Err(Refusal::JtiMissing),
+    };
+    Ok(VerifiedToken {
+        issuer: issuer.clone(),
+        jti,
+        sub: claims.sub,
+        sid: claims.sid,
+        client_id: claims.client_id,
+        family: claims.family,
+        is_refresh: claims.is_refresh,
+        exp: claims.exp,
+        iat: claims.iat,
+        rest: claims.rest,
+    })
 }
 
 /// Whether one of those whom a token is for is one of us.
@@ -159,6 +125,38 @@ impl Verifier {
         }
     }
 
+    /// Reads a token that somebody else has verified: as strictly, and without a look at its signature. Without issuers in the
+    /// config it is one of the nameless issuer, whatever it says itself.
+    ///
+    /// # Errors
+    /// [`Refusal`] as for [`Self::verify`], but for the signature.
+    pub fn read(&self, token: &str) -> Result<VerifiedToken, Refusal> {
+        let token = Unverified::parse(token)?;
+        let payload = token.payload()?;
+        let nameless = (Issuer::NAMELESS, Naming::default());
+        let (issuer, naming, claims) = if self.issuers.is_empty() {
+            let claims = Claims::read(&payload, &nameless.1, None)?;
+            (&nameless.0, &nameless.1, claims)
+        } else {
+            let (issuer, claims, is_complete) = self.read_claims(&token)?;
+            if !is_complete {
+                return Err(Refusal::RequiredClaimMissing);
+            }
+            (&issuer.name, &issuer.naming, claims)
+        };
+        if token.typ == Typ::Logout {
+            return Err(Refusal::LogoutToken);
+        }
+        complete(&token, issuer, naming, claims)
+    }
+
+    /// Which keys judge an issuer's tokens now, while they may be used: another number for every change. `None` where they
+    /// may not, and for an issuer that is not configured.
+    #[must_use]
+    pub fn keys_version(&self, issuer: &Issuer<'_>) -> Option<u64> {
+        self.issuers.iter().find(|known| known.name == *issuer).and_then(TrustedIssuer::keys_version)
+    }
+
     /// The same for a token that is to be revoked, which need not have the issuer's `required_claims`: whoever accepts
     /// such a token nevertheless is to be protected from it.
     ///
@@ -170,30 +168,14 @@ impl Verifier {
 
     async fn judge(&self, token: &str) -> Result<Judged, VerifyError> {
         let token = Unverified::parse(token)?;
-        let (issuer, claims, is_complete) = self.read(&token)?;
+        let (issuer, claims, is_complete) = self.read_claims(&token)?;
         issuer.judge(&token).await?;
-        let jti = match (claims.jti, issuer.naming.without_jti) {
-            (Some(jti), _) => jti,
-            (None, WithoutJti::SigningInput) => token.derived_jti()?,
-            (None, WithoutJti::Refuse) => return Err(Refusal::JtiMissing.into()),
-        };
-        let verified = VerifiedToken {
-            issuer: issuer.name.clone(),
-            jti,
-            sub: claims.sub,
-            sid: claims.sid,
-            client_id: claims.client_id,
-            family: claims.family,
-            is_refresh: claims.is_refresh,
-            exp: claims.exp,
-            iat: claims.iat,
-            rest: claims.rest,
-        };
+        let verified = complete(&token, &issuer.name, &issuer.naming, claims)?;
         Ok(Judged { token: verified, typ: token.typ, is_complete })
     }
 
     /// Whose token it says to be, what it says, and whether it has every claim that its issuer requires.
-    fn read(&self, token: &Unverified<'_>) -> Result<(&TrustedIssuer, Claims, bool), Refusal> {
+    fn read_claims(&self, token: &Unverified<'_>) -> Result<(&TrustedIssuer, Claims, bool), Refusal> {
         let payload = token.payload()?;
         let issuer = self.issuer_of(claims::issuer(&payload)?.as_deref())?;
         let is_complete = issuer.required_claims.iter().all(|name| claims::has(&payload, name));

@@ -44,6 +44,8 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         requests_per_s: config.limits.requests_per_s,
         strangers_per_s: config.limits.strangers_per_s,
         public_url: config.server.public_url.clone(),
+        gateways: config.gateways.clone(),
+        remembered_bytes_max: config.check.remembered_bytes_max,
     }
 }
 

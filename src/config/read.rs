@@ -187,8 +187,8 @@ impl Reader {
                 let message = format!("unknown key `{}`; in [{section}] {}", name.dotted(), known(fields));
                 self.problems.push(Problem::new(place, message));
             }
-            None if section == "issuers" => {
-                self.problems.push(Problem::new(place, "`issuers` can be set in the config file only"));
+            None if matches!(section, "issuers" | "gateways") => {
+                self.problems.push(Problem::new(place, format!("`{section}` can be set in the config file only")));
             }
             None => {
                 let message = format!("there is no section `{section}`; {}", known(Config::META.fields));

@@ -45,6 +45,11 @@ pub struct Check {
     /// Most reads of the index at a time; one more is answered 503. 1 to 512.
     #[config(default = 64)]
     pub reads_max: usize,
+
+    /// Most bytes, about, of tokens that are remembered for gateways once their signature was verified: 16 MiB hold some
+    /// 25,000. Times, audience and revocation are judged each time. 0 for none, to 1,099,511,627,776.
+    #[config(default = 16_777_216)]
+    pub remembered_bytes_max: u64,
 }
 
 /// The limits of requests and of what is kept. Past one: an error that names it, and nothing half done. A tenth of what is

@@ -1,6 +1,6 @@
 //! The limits of every value, and what values must agree on.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -8,6 +8,8 @@ use std::path::Path;
 use super::error::Problem;
 use super::source::Origin;
 use super::{Audit, Check, Clock, Config, Filter, Limits, Log, Server, Store, Tls, Tokens, public_url};
+use crate::gateway::Mode;
+use crate::keys::Scope;
 use crate::tls::{ClientAuth, validate_clients};
 use crate::token::Selector;
 use crate::verifier::IssuerSettings;
@@ -29,6 +31,7 @@ pub(super) fn broken(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec
     rules.limits(&config.limits, &config.server);
     rules.log(&config.log);
     rules.issuers(config);
+    rules.gateways(config);
     rules.problems
 }
 
@@ -146,6 +149,7 @@ impl Rules<'_> {
     fn check(&mut self, check: &Check, config: &Config) {
         self.range("check.read_timeout_ms", check.read_timeout_ms, 1..=60_000);
         self.range("check.reads_max", check.reads_max, 1..=512);
+        self.range("check.remembered_bytes_max", check.remembered_bytes_max, 0..=MIB * MIB);
         for (index, selector) in check.required.iter().enumerate() {
             if check.required[..index].contains(selector) {
                 self.refuse("check.required", format!("`check.required` names {} twice", selector.as_str()));
@@ -228,6 +232,47 @@ impl Rules<'_> {
             if !names.insert(&issuer.iss) {
                 self.refuse("issuers", format!("two [[issuers]] have the same `iss` {:?}", issuer.iss));
             }
+        }
+    }
+
+    fn gateways(&mut self, config: &Config) {
+        let mut faults = Vec::new();
+        let (mut names, mut callers) = (BTreeSet::new(), BTreeSet::new());
+        for gateway in &config.gateways {
+            let mut refuse = |fault: String| faults.push(format!("[[gateways]] {:?}: {fault}", gateway.name));
+            if let Err(error) = gateway.validate() {
+                refuse(error.fault);
+                continue;
+            }
+            if !names.insert(&gateway.name) {
+                refuse("another section has the same `name`".to_owned());
+            }
+            if let Some(twice) = gateway.callers().find(|caller| !callers.insert(caller.clone())) {
+                refuse(format!("the credential {twice:?} is also another's, or here twice"));
+            }
+            let can_check = |san: &String| {
+                config.tls.clients.iter().any(|row| row.san.to_string() == *san && row.scopes.contains(&Scope::Check))
+            };
+            if let Some(san) = gateway.certificates.iter().find(|san| !can_check(san)) {
+                refuse(format!("`certificates` names {san:?}, which no [[tls.clients]] with the scope check has"));
+            }
+            for address in &gateway.listen {
+                match config.server.listen.iter().find(|listened| listened.to_string() == *address) {
+                    None => refuse(format!("`listen` names {address:?}, which `server.listen` does not")),
+                    // Whoever reaches it may ask.
+                    Some(listened) if !listened.is_local() => {
+                        refuse(format!("`listen` names {address:?}, which is neither loopback nor unix"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if gateway.mode == Mode::Verify && config.issuers.is_empty() {
+                let fault = "`mode` is \"verify\", but there are no [[issuers]] whose keys could verify anything";
+                refuse(fault.to_owned());
+            }
+        }
+        for fault in faults {
+            self.refuse("gateways", fault);
         }
     }
 }

@@ -127,6 +127,8 @@ pub(super) struct State {
     /// Set when the denylist is to stop: a rebuild of the index is then given up.
     pub(super) ending: Arc<AtomicBool>,
     pub(super) index_rebuilds: AtomicU64,
+    /// Every event up to this place is in force.
+    pub(super) applied_seq: AtomicU64,
     refill_forced: AtomicBool,
     /// By the boot clock; `i64::MIN` before the first.
     last_purge: AtomicI64,
@@ -171,6 +173,7 @@ impl State {
             refusals: Refusals::default(),
             trail: RwLock::new(parts.trail),
             lifetimes: RwLock::new(parts.lifetimes),
+            applied_seq: AtomicU64::new(parts.journal.last_seq),
             journal: RwLock::new(parts.journal),
             ending: Arc::default(),
             index_rebuilds: AtomicU64::new(parts.index_rebuilt.into()),

@@ -10,6 +10,7 @@ mod refusals;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,7 @@ impl Writer {
                 tracing::error!(%error, "an event is durable but could not be taken in; restart revokd");
                 self.state.writes.fail();
             })?;
+            self.state.applied_seq.store(self.state.last_seq(), Ordering::Release);
             events = rest;
         }
         Ok(())

@@ -61,6 +61,7 @@ pub(crate) fn authorise(http: &Http, access: Access, headers: &HeaderMap, peer: 
     let scope = match access {
         Access::Open => return Ok(http.anonymous.clone()),
         Access::Needs(scope) | Access::Client(scope) => scope,
+        Access::Gateway => Scope::Check,
     };
     if let Some(caller) = peer.caller().filter(|_| !presents_a_key(headers)) {
         return permitted(http, caller.clone(), scope);

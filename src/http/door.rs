@@ -13,7 +13,9 @@ use tower::Service as _;
 use super::error::ApiError;
 use super::listener::Peer;
 use super::trace::Trace;
-use super::{Access, Http, ROUTES, Route, audit, auth, check, method_not_allowed, openapi, probes, revoke};
+use super::{
+    Access, Http, ROUTES, Route, audit, auth, check, forward_auth, method_not_allowed, openapi, probes, revoke,
+};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::revocation::Unavailable;
@@ -26,6 +28,8 @@ pub struct Door {
     check: Option<&'static Route>,
     /// The row of most of what else there is.
     revoke: Option<&'static Route>,
+    /// The row of gateways, for all that they ask.
+    gateway: Option<&'static Route>,
 }
 
 impl Door {
@@ -34,7 +38,7 @@ impl Door {
     pub fn new(http: Arc<Http>) -> Self {
         let router = router(&http);
         let row = |path| ROUTES.iter().find(|route| route.path == path);
-        Self { http, router, check: row(check::BY_PATH), revoke: row(revoke::PATH) }
+        Self { http, router, check: row(check::BY_PATH), revoke: row(revoke::PATH), gateway: row(forward_auth::PATH) }
     }
 
     /// Answers one request.
@@ -60,6 +64,13 @@ impl Door {
                 trace.complete(&parts.method, Some(&seen), response)
             }));
         }
+        if let Some(route) = self.gateway.filter(|_| forward_auth::is_at(parts.uri.path())) {
+            let http = Arc::clone(&self.http);
+            return Reply::Later(Box::pin(async move {
+                let (response, seen) = forward_auth::answer(&http, route, &trace, &peer, &parts).await;
+                trace.complete(&parts.method, Some(&seen), response)
+            }));
+        }
         let mut router = self.router.clone();
         let http = Arc::clone(&self.http);
         Reply::Later(Box::pin(async move {
@@ -75,7 +86,7 @@ impl Door {
 }
 
 fn router(http: &Arc<Http>) -> Router {
-    let rows = ROUTES.iter().fold(Router::new(), |router, route| {
+    let rows = ROUTES.iter().filter(|route| route.access != Access::Gateway).fold(Router::new(), |router, route| {
         let guard = middleware::from_fn_with_state((Arc::clone(http), route), auth::guard);
         let endpoint = (route.endpoint)();
         let is_guarded_get = route.access != Access::Open && route.method == Method::GET;
@@ -141,6 +152,7 @@ impl Gate {
             "/readyz" => probes::ready(&self.readiness, request.uri(), String::new).into_response(),
             "/metrics" => probes::exposition(&self.metrics, &self.readiness, request.uri()).into_response(),
             "/openapi.json" => openapi::served(request.uri()).into_response(),
+            path if forward_auth::is_at(path) => forward_auth::unavailable(),
             _ => ApiError::from(Unavailable::NotReady).into_response(),
         };
         Trace::start(request.headers(), request.uri().path(), peer).finish(request.method(), answer)

@@ -13,6 +13,7 @@ mod answer;
 mod bind;
 mod body;
 mod handshake;
+mod peer;
 mod protocol;
 mod registry;
 mod server;
@@ -29,8 +30,9 @@ use axum::http::{Request, Response};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
-pub use self::bind::{Address, AddressError, BindError, Bound, Peer};
+pub use self::bind::{Address, AddressError, BindError, Bound};
 pub use self::body::BodyTimeout;
+pub use self::peer::Peer;
 
 use self::server::Server;
 use crate::metrics::ConnectionMetrics;

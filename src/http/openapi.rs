@@ -13,7 +13,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::error::ApiError;
 use super::extract::Query;
 use super::{
-    audit, check, check_many, force_logout, global_revocation, keys, oauth, probes, purge, restore, revocations, revoke,
+    audit, check, check_many, force_logout, forward_auth, global_revocation, keys, oauth, probes, purge, restore,
+    revocations, revoke,
 };
 use crate::wire::Problem;
 
@@ -27,7 +28,7 @@ use crate::wire::Problem;
                        that cannot be read or is too large is 400 or 431 without a body.",
     ),
     paths(
-        revoke::revoke, check::by_path, check::by_query, check_many::check, force_logout::force_logout,
+        revoke::revoke, check::by_path, check::by_query, check_many::check, forward_auth::at_path, forward_auth::below, force_logout::force_logout,
         revocations::list, revocations::show, restore::restore, keys::list, keys::create, keys::revoke, audit::audit, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
         global_revocation::revoke, oauth::revoke::revoke, oauth::introspect::introspect, oauth::metadata::metadata,
         oauth::backchannel::log_out,

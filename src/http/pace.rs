@@ -113,12 +113,8 @@ impl Paces {
 /// Where somebody comes from: an IPv4 address, the /64 of an IPv6 one, which one host has for itself, or this machine's
 /// Unix sockets, all of them.
 fn source(peer: &Peer) -> Option<IpAddr> {
-    let address = match peer {
-        Peer::Tcp(address) | Peer::Tls { address, .. } => address.ip().to_canonical(),
-        Peer::Unix => return None,
-    };
-    Some(match address {
-        IpAddr::V4(_) => address,
+    Some(match peer.address()?.ip().to_canonical() {
+        address @ IpAddr::V4(_) => address,
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
     })
 }

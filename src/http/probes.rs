@@ -1,5 +1,6 @@
 //! `GET /livez`, `/readyz` and `/metrics`: open to all, and saying nothing of any entry.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -75,7 +76,13 @@ fn report(http: &Http) -> String {
     let purged = status.last_purge_age_s.map_or("never".to_owned(), |age_s| format!("{age_s} s ago"));
     let doubt = if status.now.doubted { "true: nothing live ends early, and nobody needs to act" } else { "false" };
     let (seq, head) = (status.last_seq, status.journal.head);
-    format!("[i]last_seq {seq}\n[i]audit_head {head}\n[i]clock_doubted {doubt}\n[i]last_purge {purged}\n")
+    let mut report =
+        format!("[i]last_seq {seq}\n[i]audit_head {head}\n[i]clock_doubted {doubt}\n[i]last_purge {purged}\n");
+    for (gateway, unjudged) in http.gateway.unjudged() {
+        // Writing into memory cannot fail.
+        let _ = writeln!(report, "[!]gateway {gateway} fails open: {unjudged} requests passed without a verdict");
+    }
+    report
 }
 
 /// Metrics for Prometheus.

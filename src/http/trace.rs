@@ -14,7 +14,7 @@ use axum::response::Response;
 use super::auth::Seen;
 use super::error::ApiError;
 use super::listener::Peer;
-use super::oauth;
+use super::{forward_auth, oauth};
 use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,10 +38,7 @@ impl Trace {
     /// Takes over the caller's `X-Request-Id` if it is harmless (promise 12 forbids to log what is not), else makes one.
     pub(crate) fn start(headers: &HeaderMap, path: &str, peer: &Peer) -> Self {
         let id = headers.get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned();
-        let from = match peer {
-            Peer::Tcp(address) | Peer::Tls { address, .. } => Some(address.ip()),
-            Peer::Unix => None,
-        };
+        let from = peer.address().map(|address| address.ip());
         Self { started: Instant::now(), id: id.unwrap_or_else(new_id), from, speaks_oauth: oauth::speaks(path) }
     }
 
@@ -81,7 +78,7 @@ impl Trace {
     /// The access log: one line a request, at `info` but for checks, of which there are thousands a second.
     fn log(&self, method: &Method, seen: Option<&Seen>, response: &Response) {
         let (route, key_id) = seen.map_or(("", ""), |seen| (seen.route, &seen.caller));
-        let is_check = route.starts_with("/check");
+        let is_check = route.starts_with("/check") || forward_auth::is_at(route);
         if !telemetry::Access::is_enabled(is_check) {
             return;
         }

@@ -13,7 +13,7 @@ pub struct Caller(Arc<Identity>);
 
 /// What a caller is known by, and its rights.
 pub struct Identity {
-    /// The key's public id, or `cert:` and the name of a certificate; empty where checks are keyless.
+    /// The key's public id, or `cert:` and the name of a certificate, or `listen:` and the address that a gateway connects to; empty where checks are keyless.
     pub id: Arc<str>,
     /// What it may do.
     pub scopes: Scopes,

@@ -9,6 +9,8 @@ use super::registrar::Registrar;
 pub struct Checks {
     /// The REST API.
     pub api: CheckMetrics,
+    /// Gateways, by HTTP.
+    pub gateway: CheckMetrics,
     /// Checks that did not bring every selector that entries may name.
     pub partial: Counter,
 }
@@ -17,6 +19,7 @@ impl Checks {
     pub(super) fn register(registrar: &Registrar) -> Self {
         Self {
             api: CheckMetrics::register(registrar, "api"),
+            gateway: CheckMetrics::register(registrar, "gateway"),
             partial: registrar.counter(
                 "revokd_checks_partial_total",
                 "Checks that did not bring every selector that entries may name",
@@ -55,6 +58,39 @@ impl CheckMetrics {
                 "Time from a check's arrival at its handler to the verdict",
                 &[("face", face)],
             ),
+        }
+    }
+}
+
+/// `revokd_gateway_requests_total`, of one gateway, by what became of them.
+#[derive(Clone)]
+pub struct GatewayMetrics {
+    /// It may pass.
+    pub passed: Counter,
+    /// It may not: something of it is revoked.
+    pub revoked: Counter,
+    /// It may not, for another reason of its own.
+    pub refused: Counter,
+    /// Nobody could say, and so it may not.
+    pub unavailable: Counter,
+    /// Nobody could say, and it passes all the same.
+    pub unjudged: Counter,
+}
+
+impl GatewayMetrics {
+    pub(super) fn register(registrar: &Registrar, gateway: &str) -> Self {
+        let result = |result| {
+            let help =
+                "Requests that gateways asked about, by gateway and result; unjudged ones passed without a verdict";
+            let labels = [("result", result)];
+            registrar.counter_of("revokd_gateway_requests_total", help, &labels, ("gateway", gateway))
+        };
+        Self {
+            passed: result("passed"),
+            revoked: result("revoked"),
+            refused: result("refused"),
+            unavailable: result("unavailable"),
+            unjudged: result("unjudged"),
         }
     }
 }

@@ -38,6 +38,20 @@ impl Registrar {
         self.recorder.register_counter(&key(name, labels), &METADATA)
     }
 
+    /// A counter of which one more label has a value from the config.
+    pub(super) fn counter_of(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &Labels,
+        (label, value): (&'static str, &str),
+    ) -> Counter {
+        self.recorder.describe_counter(name.into(), None, SharedString::const_str(help));
+        let (name, mut labels) = key(name, labels).into_parts();
+        labels.push(Label::new(label, value.to_owned()));
+        self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
+    }
+
     pub(super) fn gauge(&self, name: &'static str, help: &'static str, labels: &Labels) -> Gauge {
         self.recorder.describe_gauge(name.into(), None, SharedString::const_str(help));
         self.recorder.register_gauge(&key(name, labels), &METADATA)

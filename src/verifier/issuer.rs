@@ -78,6 +78,11 @@ impl TrustedIssuer {
         Ok(Self { name, audience, naming, refresh_tokens, required_claims, backchannel, keys, source })
     }
 
+    /// Which keys judge its tokens now, while they may be used: another number for every change.
+    pub(super) fn keys_version(&self) -> Option<u64> {
+        self.source.as_ref().map_or(Some(0), |source| source.state().version(source.stale_max))
+    }
+
     /// Judges the signature, with keys fetched anew where that may help and is permitted.
     pub(super) async fn judge(&self, token: &Unverified<'_>) -> Result<(), VerifyError> {
         let Some(source) = &self.source else {

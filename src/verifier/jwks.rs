@@ -31,6 +31,10 @@ pub(super) struct State {
     attempted_at: Option<Instant>,
     /// How many fetches have come to an end.
     attempts: u64,
+    /// Of the set that brought `keys`.
+    digest: u128,
+    /// How often `keys` have changed.
+    version: u64,
 }
 
 impl State {
@@ -38,6 +42,11 @@ impl State {
     pub(super) fn keys(&self, stale_max: Duration) -> Option<&[Key]> {
         let fetched_at = self.fetched_at?;
         (fetched_at.elapsed() <= stale_max).then_some(self.keys.as_slice())
+    }
+
+    /// Which keys they are, while they may be used: another number for every change.
+    pub(super) fn version(&self, stale_max: Duration) -> Option<u64> {
+        self.keys(stale_max).map(|_| self.version)
     }
 
     /// Whether the last fetch brought no usable set, so that newer keys may exist.
@@ -111,17 +120,20 @@ impl JwksSource {
         let seen = self.state.load_full();
         let attempts = seen.attempts + 1;
         let next = match self.fetch_keys().await {
-            Ok(keys) => {
+            Ok((keys, digest)) => {
                 if seen.attempted_at.is_some() && seen.is_behind() {
                     tracing::info!(iss = self.iss, keys = keys.len(), "the issuer's keys can be fetched again");
                 } else {
                     tracing::debug!(iss = self.iss, keys = keys.len(), "fetched the issuer's keys");
                 }
-                State { keys, fetched_at: Some(began), attempted_at: Some(began), attempts }
+                let version = seen.version + u64::from(digest != seen.digest);
+                State { keys, fetched_at: Some(began), attempted_at: Some(began), attempts, digest, version }
             }
             Err(fault) => {
                 self.report(&seen, &fault);
-                State { keys: seen.keys.clone(), fetched_at: seen.fetched_at, attempted_at: Some(began), attempts }
+                let (keys, fetched_at) = (seen.keys.clone(), seen.fetched_at);
+                let (digest, version) = (seen.digest, seen.version);
+                State { keys, fetched_at, attempted_at: Some(began), attempts, digest, version }
             }
         };
         self.state.store(Arc::new(next));
@@ -150,8 +162,10 @@ impl JwksSource {
         }
     }
 
-    async fn fetch_keys(&self) -> Result<Vec<Key>, RefreshFault> {
-        Ok(read_set(&self.fetcher.fetch().await?, Origin::Url, &self.allowed)?)
+    /// The keys, and a digest of what they were read from: whoever could choose two sets of the same can choose the keys.
+    async fn fetch_keys(&self) -> Result<(Vec<Key>, u128), RefreshFault> {
+        let set = self.fetcher.fetch().await?;
+        Ok((read_set(&set, Origin::Url, &self.allowed)?, xxhash_rust::xxh3::xxh3_128(&set)))
     }
 
     /// Waits until the set is due, or until someone wants it and the last fetch is long enough ago.

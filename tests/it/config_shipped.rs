@@ -29,7 +29,9 @@ fn the_shipped_file_and_the_defaults_agree_key_by_key() {
     for (ours, theirs) in shipped_loaded.settings().into_iter().zip(defaults_loaded.settings()) {
         assert_eq!(ours.key, theirs.key);
         match ours.key.as_str() {
-            "issuers" | "tls.clients" => assert_eq!((ours.origin, theirs.origin), (Origin::Default, Origin::Default)),
+            "issuers" | "tls.clients" | "gateways" => {
+                assert_eq!((ours.origin, theirs.origin), (Origin::Default, Origin::Default));
+            }
             // Each is made absolute from its own directory.
             "store.path" => assert!(ours.toml().ends_with("/data\"") && theirs.toml().ends_with("/data\"")),
             key => {
@@ -56,20 +58,32 @@ fn the_defaults_are_those_that_tools_rely_on() {
 
 #[test]
 fn the_example_of_an_issuer_in_the_shipped_file_can_be_used() {
-    let lines = SHIPPED.lines().skip_while(|line| *line != "# [[issuers]]");
-    let example: Vec<_> = lines.map(|line| line.trim_start_matches('#').trim_start()).collect();
-    let config = Case::file(&example.join("\n")).config();
+    let config = Case::file(&example("issuers")).config();
     assert_eq!((config.issuers.len(), config.issuers[0].keys.len()), (1, 2));
 }
 
 #[test]
+fn the_example_of_a_gateway_in_the_shipped_file_can_be_used() {
+    let tls = "[server]\nlisten = [\"tls://127.0.0.1:1\", \"unix:/run/revokd/edge.sock\"]\n[tls]\n\
+               certificate_file = \"a\"\nkey_file = \"b\"\nclient_ca_file = \"c\"\n";
+    let config =
+        Case::file(&[tls, &example("tls.clients"), &example("issuers"), &example("gateways")].join("\n")).config();
+    assert_eq!(config.gateways.len(), 1);
+}
+
+/// The section of that name which the shipped file shows commented out.
+fn example(section: &str) -> String {
+    let head = format!("# [[{section}]]");
+    let lines = SHIPPED.lines().skip_while(|line| *line != head).take_while(|line| !line.is_empty());
+    lines.map(|line| line.trim_start_matches('#').trim_start()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
 fn the_example_of_a_tls_client_in_the_shipped_file_can_be_used() {
-    let lines = SHIPPED.lines().skip_while(|line| *line != "# [[tls.clients]]").take_while(|line| !line.is_empty());
-    let example: Vec<_> = lines.map(|line| line.trim_start_matches('#').trim_start()).collect();
     let tls = "[server]\nlisten = \"tls://127.0.0.1:1\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n\
                client_ca_file = \"c\"\n";
     let issuer = "[[issuers]]\niss = \"https://auth.example\"\n";
-    let case = Case::file(&format!("{tls}{}\n{issuer}", example.join("\n")));
+    let case = Case::file(&format!("{tls}{}\n{issuer}", example("tls.clients")));
     let config = case.config();
     assert_eq!(config.tls.clients[0].san.to_string(), "dns:gateway.internal");
     assert_eq!(

@@ -11,6 +11,10 @@ use super::test_app::{START, TestApp};
 async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
     let app = TestApp::new();
     for route in &ROUTES {
+        if route.access == revokd::http::Access::Gateway {
+            // Of any method.
+            continue;
+        }
         let path = route.path.replace("{jti}", "a").replace("{id}", "a");
         let is_open = route.access == revokd::http::Access::Open && route.method == Method::GET;
         let rows = || ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method.as_str());

@@ -31,6 +31,7 @@ mod http_certificates;
 mod http_check;
 mod http_check_many;
 mod http_force_logout;
+mod http_gateway;
 mod http_global_revocation;
 mod http_introspect;
 mod http_keys;

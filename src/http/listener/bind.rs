@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 
+use super::peer::Peer;
 use crate::keys::Caller;
 use crate::tls::Tls;
 
@@ -88,50 +89,6 @@ pub enum BindError {
     },
 }
 
-/// Who is at the other end of a connection; an extension of every request. Cloning allocates nothing.
-#[derive(Debug, Clone)]
-pub enum Peer {
-    /// Over TCP, from this address.
-    Tcp(SocketAddr),
-    /// Over TLS.
-    Tls {
-        /// From this address.
-        address: SocketAddr,
-        /// Who it is by the certificate that the handshake has verified, if anybody.
-        caller: Option<Caller>,
-    },
-    /// Over a Unix socket of this machine.
-    Unix,
-}
-
-impl Peer {
-    /// Whether the caller is on this machine.
-    #[must_use]
-    pub const fn is_local(&self) -> bool {
-        match self {
-            Self::Tcp(address) | Self::Tls { address, .. } => address.ip().is_loopback(),
-            Self::Unix => true,
-        }
-    }
-
-    /// The same peer after its handshake.
-    pub(super) fn known_as(self, caller: Option<Caller>) -> Self {
-        match self {
-            Self::Tls { address, .. } => Self::Tls { address, caller },
-            other @ (Self::Tcp(_) | Self::Unix) => other,
-        }
-    }
-
-    /// Who it is by its certificate, if anybody.
-    #[must_use]
-    pub const fn caller(&self) -> Option<&Caller> {
-        match self {
-            Self::Tls { caller, .. } => caller.as_ref(),
-            Self::Tcp(_) | Self::Unix => None,
-        }
-    }
-}
-
 /// An accepted connection.
 pub(super) enum Stream {
     Tcp(TcpStream),
@@ -140,7 +97,11 @@ pub(super) enum Stream {
 }
 
 /// A socket that is listened on. Dropping it closes it and removes its file, if it has one.
-pub struct Bound(Socket);
+pub struct Bound {
+    socket: Socket,
+    /// Who it is that connects, without showing anything.
+    stands_for: Option<Caller>,
+}
 
 enum Socket {
     Tcp { listener: TcpListener, address: SocketAddr },
@@ -149,6 +110,10 @@ enum Socket {
 }
 
 impl Bound {
+    const fn of(socket: Socket) -> Self {
+        Self { socket, stands_for: None }
+    }
+
     /// Listens on `address`. A Unix socket's file left by a server that is gone is replaced; it gets mode 0660.
     ///
     /// # Errors
@@ -159,12 +124,12 @@ impl Bound {
             Address::Tcp(host_port) => {
                 let listener = bind_tcp(host_port).await.map_err(refused)?;
                 let address = listener.local_addr().map_err(refused)?;
-                Ok(Self(Socket::Tcp { listener, address }))
+                Ok(Self::of(Socket::Tcp { listener, address }))
             }
             Address::Unix(path) => {
                 remove_stale(path).await?;
                 let (listener, file) = bind_unix(path).map_err(refused)?;
-                Ok(Self(Socket::Unix { listener, file }))
+                Ok(Self::of(Socket::Unix { listener, file }))
             }
         }
     }
@@ -177,31 +142,39 @@ impl Bound {
         let refused = |source| BindError::Refused { address: Address::Tcp(host_port.to_owned()), source };
         let listener = bind_tcp(host_port).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self(Socket::Tls { listener, address, tls }))
+        Ok(Self::of(Socket::Tls { listener, address, tls }))
     }
 
     /// The address of a TCP socket, with its real port.
     #[must_use]
     pub const fn tcp_address(&self) -> Option<SocketAddr> {
-        match &self.0 {
+        match &self.socket {
             Socket::Tcp { address, .. } | Socket::Tls { address, .. } => Some(*address),
             Socket::Unix { .. } => None,
         }
     }
 
+    /// The same listener, which stands for `caller`: whoever connects is that.
+    #[must_use]
+    pub fn standing_for(self, caller: Option<Caller>) -> Self {
+        Self { stands_for: caller, ..self }
+    }
+
     pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
-        match &self.0 {
+        let caller = self.stands_for.clone();
+        let standing = |address| move |caller| Peer::Gateway { address, caller };
+        match &self.socket {
             Socket::Tcp { listener, .. } => {
                 let (stream, address) = listener.accept().await?;
-                Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+                Ok((Stream::Tcp(stream), caller.map_or(Peer::Tcp(address), standing(Some(address)))))
             }
             Socket::Tls { listener, tls, .. } => {
                 let (stream, address) = listener.accept().await?;
-                Ok((Stream::Tls(stream, tls.clone()), Peer::Tls { address, caller: None }))
+                Ok((Stream::Tls(stream, tls.clone()), Peer::Tls { address, caller }))
             }
             Socket::Unix { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
-                Ok((Stream::Unix(stream), Peer::Unix))
+                Ok((Stream::Unix(stream), caller.map_or(Peer::Unix, standing(None))))
             }
         }
     }
@@ -215,7 +188,7 @@ impl fmt::Debug for Bound {
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.socket {
             Socket::Tcp { address, .. } => address.fmt(f),
             Socket::Tls { address, .. } => write!(f, "tls://{address}"),
             Socket::Unix { file, .. } => write!(f, "unix:{}", file.path.display()),
@@ -301,13 +274,5 @@ mod tests {
         {
             assert_eq!(bad.parse::<Address>(), Err(AddressError { text: bad.to_owned() }));
         }
-    }
-
-    #[test]
-    fn loopback_and_unix_callers_are_local() {
-        assert!(Peer::Unix.is_local());
-        assert!(Peer::Tcp("127.0.0.1:1".parse().unwrap()).is_local());
-        assert!(Peer::Tcp("[::1]:1".parse().unwrap()).is_local());
-        assert!(!Peer::Tcp("192.0.2.1:1".parse().unwrap()).is_local());
     }
 }

@@ -117,7 +117,7 @@ impl Entrance<'_> {
 
     fn permit(&self, caller: Caller) -> Result<Caller, ApiError> {
         match self.route.access {
-            Access::Open => Ok(caller),
+            Access::Open | Access::Gateway => Ok(caller),
             Access::Needs(scope) | Access::Client(scope) => {
                 paced(self.http, self.route, permitted(self.http, caller, scope)?)
             }

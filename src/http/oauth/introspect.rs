@@ -57,19 +57,11 @@ async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<Introsp
     Ok(token.map_or_else(IntrospectAnswer::default, active))
 }
 
-/// Whether a genuine token is for us and its time is now. Where the clock is doubted, the later of the two times that may be
-/// true decides about `exp` and the earlier about `nbf`. But what its issuer has signed was issued by then: where `iat` says
-/// that `nbf` had come, that counts, or a server that was stopped for long would refuse every new token.
+/// Whether a genuine token is for us and its time is now.
 fn is_in_force(http: &Http, token: &VerifiedToken) -> bool {
     let now = http.denylist.clock().now();
     let Ok(limits) = http.denylist.issuers().limits_of(&token.issuer) else { return false };
-    let has_ended = match token.rest.exp_floor {
-        Some(exp) => exp <= now.latest,
-        None => !http.settings.allow_without_exp,
-    };
-    let reached = token.iat.map_or(now.earliest, |iat| iat.min(now.latest).max(now.earliest));
-    let has_begun = token.rest.nbf.is_none_or(|nbf| nbf <= reached.plus(limits.clock_skew_s));
-    http.verifier.is_for_us(token) && has_begun && !has_ended
+    http.verifier.is_for_us(token) && token.is_in_force(now, limits.clock_skew_s, http.settings.allow_without_exp)
 }
 
 /// Whether nothing has revoked a token that is within the caller's bounds.

@@ -7,6 +7,7 @@ pub(super) const FOUNDATION: &[&str] = &["clock", "event", "revocation", "token"
 pub(super) const CORE_ONLY: &[&str] = &[
     "audit",
     "denylist",
+    "gateway",
     "index",
     "issuers",
     "journal",
@@ -44,6 +45,7 @@ pub(super) const OWNERS: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["src/metrics.rs", "src/metrics/"]),
     ("mimalloc", &["src/main.rs"]),
     ("pin_project_lite", &["src/http.rs", "src/http/"]),
+    ("quick_cache", &["src/gateway/remembered.rs"]),
     ("reqwest", &["src/cli.rs", "src/cli/", "src/verifier.rs", "src/verifier/"]),
     ("rustix", &["src/clock.rs", "src/http/listener.rs", "src/metrics/process.rs"]),
     ("rustls", &["src/tls.rs", "src/tls/"]),
