@@ -32,6 +32,11 @@ macro_rules! stands_every_trial {
         }
 
         #[tokio::test]
+        async fn no_client_takes_away_what_revokd_has_said() {
+            super::smuggling::no_client_takes_away_what_revokd_has_said(&$gateway).await;
+        }
+
+        #[tokio::test]
         async fn revokd_is_told_nothing_that_a_client_could_forge() {
             super::smuggling::revokd_is_told_nothing_that_a_client_could_forge(&$gateway).await;
         }
