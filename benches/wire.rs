@@ -1,14 +1,16 @@
 //! revokd over the wire, beside its yardsticks: Redis, and a bare loop that answers a constant.
 //!
-//! `scripts/bench wire check|batch|revoke|memory|yardsticks`, with `--runs N`, `--seconds N`, `--entries N`, and for
+//! `scripts/bench wire check|auth|batch|gateways|revoke|memory|yardsticks`, with `--runs N`, `--seconds N`, `--entries N`, and for
 //! `memory` also `--settle SECONDS` and `--redis-only`. The server has one core, the client the other.
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
 mod support;
 mod wire {
     //! The parts of this program.
+    pub(crate) mod auth;
     pub(crate) mod bare_loop;
     pub(crate) mod contests;
+    pub(crate) mod gateways;
     pub(crate) mod http;
     pub(crate) mod load;
     pub(crate) mod memory;
@@ -26,10 +28,12 @@ fn main() {
             wire::bare_loop::serve(port).unwrap_or_else(|error| panic!("bare loop: {error}"));
         }
         "check" => wire::contests::check(argument("--entries", 1_000_000)),
+        "auth" => wire::auth::auth(),
         "batch" => wire::contests::batch(argument("--entries", 1_000_000)),
         "revoke" => wire::contests::revoke(),
+        "gateways" => wire::gateways::latency(),
         "memory" => wire::memory::compare(argument("--entries", 2_000_000), argument("--settle", 60)),
         "yardsticks" => wire::contests::yardsticks(),
-        other => panic!("say check, batch, revoke, memory or yardsticks, not {other:?}"),
+        other => panic!("say check, auth, batch, gateways, revoke, memory or yardsticks, not {other:?}"),
     }
 }

@@ -5,7 +5,7 @@
 //! server and not a cache: a verdict of [`Good`](revocation::Verdict::Good) means "not revoked" and no more.
 //!
 //! Reading order: [`token`], [`revocation`] and [`event`] are the words; [`denylist`] is the core, and every change goes
-//! through it; [`journal`] is the authority on disk, [`audit`] reads it as a history, and [`index`] can be rebuilt from it; [`http`], [`cli`] and
+//! through it; [`journal`] is the authority on disk, [`audit`] reads it as a history, and [`index`] can be rebuilt from it; [`gateway`] judges what gateways ask; [`http`], [`cli`] and
 //! [`jobs`] are the doors, [`tls`] their lock; [`app`] puts everything together. The promises that the code names by
 //! number:
 //!

@@ -74,7 +74,7 @@ pub(crate) fn yardsticks() {
 }
 
 /// Lets the contenders take turns and prints what they did; the first is held against each of the others.
-fn compare(contenders: &mut [Contender<'_>]) {
+pub(crate) fn compare(contenders: &mut [Contender<'_>]) {
     let names: Vec<&str> = contenders.iter().map(|(name, _)| *name).collect();
     let mut turns: Vec<&mut dyn FnMut(u64) -> Rate> = contenders.iter_mut().map(|(_, run)| &mut **run as _).collect();
     let runs = usize::try_from(argument("--runs", RUNS as u64)).unwrap_or(RUNS);

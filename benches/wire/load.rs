@@ -28,11 +28,21 @@ pub(crate) struct Rate {
 /// # Panics
 /// If any answer is not a 2xx, or a connection fails: a run with errors measures nothing.
 pub(crate) fn wrk(server: &Server, script: &str, connections: u64, seconds: u64, run: u64, each: f64) -> Rate {
+    let rate = wrk_with(server, script, connections, seconds, run, &[]);
+    Rate { per_s: rate.per_s * each, ..rate }
+}
+
+/// The same with more arguments for the script.
+///
+/// # Panics
+/// As [`wrk`].
+pub(crate) fn wrk_with(server: &Server, script: &str, connections: u64, seconds: u64, run: u64, more: &[&str]) -> Rate {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/wire").join(script);
     let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
     let url = format!("http://127.0.0.1:{}", server.port);
     let (script, run) = (script.to_string_lossy().into_owned(), run.to_string());
-    let args = ["-t1", "-c", &connections, "-d", &duration, "-s", &script, &url, "--", &server.key, &run];
+    let mut args = vec!["-t1", "-c", &connections, "-d", &duration, "-s", &script, &url, "--", &server.key, &run];
+    args.extend(more);
     let (said, cpu) = drive(server, "wrk", &args);
     assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}\n{}", server.log());
     let figure =
@@ -40,7 +50,44 @@ pub(crate) fn wrk(server: &Server, script: &str, connections: u64, seconds: u64,
     let requests_per_s = figure("Requests/sec:").unwrap_or_else(|| panic!("wrk said:\n{said}"));
     let requests = said.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<f64>().ok());
     let requests = requests.unwrap_or_else(|| panic!("wrk said:\n{said}"));
-    Rate { per_s: requests_per_s * each, cpu_us: cpu.as_secs_f64() * 1e6 / requests }
+    Rate { per_s: requests_per_s, cpu_us: cpu.as_secs_f64() * 1e6 / requests }
+}
+
+/// How long requests took, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latency {
+    /// Of half of them, microseconds.
+    pub(crate) p50_us: f64,
+    /// Of all but one in a hundred, microseconds.
+    pub(crate) p99_us: f64,
+}
+
+/// Sends requests to a port for `seconds`, each after the answer to the one before.
+///
+/// # Panics
+/// As [`wrk`].
+pub(crate) fn wrk_latency(port: u16, script: &str, seconds: u64, run: u64, tokens: &str) -> Latency {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/wire").join(script);
+    let (duration, url) = (format!("{seconds}s"), format!("http://127.0.0.1:{port}"));
+    let (script, run) = (script.to_string_lossy().into_owned(), run.to_string());
+    let output = Command::new("wrk")
+        .args(["-t1", "-c1", "--latency", "-d", &duration, "-s", &script, &url, "--", "", &run, tokens])
+        .output()
+        .unwrap_or_else(|error| panic!("wrk: {error}; run scripts/bench, which installs it"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && !said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
+    let at = |share: &str| {
+        let text = said.lines().find_map(|line| line.trim().strip_prefix(share)).map(str::trim);
+        let (number, unit) = text.and_then(|text| Some(text.split_at(text.find(|c: char| c.is_alphabetic())?)))?;
+        let scale = match unit {
+            "us" => 1.0,
+            "ms" => 1e3,
+            _ => 1e6,
+        };
+        Some(number.parse::<f64>().ok()? * scale)
+    };
+    let figure = |share| at(share).unwrap_or_else(|| panic!("wrk said:\n{said}"));
+    Latency { p50_us: figure("50%"), p99_us: figure("99%") }
 }
 
 /// Drives Redis with `requests` commands, `pipelined` of them in each round trip.

@@ -18,6 +18,9 @@ pub(crate) const CLIENT_CORE: &str = "1";
 /// How long a server may take to answer after its start: rebuilding ten million entries takes a while.
 const START_MAX: Duration = Duration::from_mins(10);
 
+/// What more a server's config holds.
+const MORE: &str = "more.toml";
+
 /// Which program a server is.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -58,6 +61,15 @@ impl Server {
     /// revokd as it is shipped, with key check and metrics on and purging off.
     pub(crate) fn revokd() -> Self {
         Self::start(Kind::Revokd, new_directory("revokd"))
+    }
+
+    /// The same with more of `config.toml`, and with these files beside it.
+    pub(crate) fn revokd_with(toml: &str, files: &[(&str, &str)]) -> Self {
+        let directory = new_directory("revokd-more");
+        for (name, text) in files.iter().chain([&(MORE, toml)]) {
+            fs::write(directory.join(name), text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        Self::start(Kind::Revokd, directory)
     }
 
     /// The readiness loop that answers a constant: this very program under another argument.
@@ -140,9 +152,10 @@ fn command(kind: Kind, port: u16, directory: &Path) -> Command {
         }
         Kind::Revokd => {
             let config = directory.join("config.toml");
+            let more = fs::read_to_string(directory.join(MORE)).unwrap_or_default();
             let text = format!(
                 "[server]\nlisten = \"127.0.0.1:{port}\"\n[store]\npath = \"data\"\n[purge]\nschedule = \"off\"\n\
-                 [log]\nlevel = \"warn\"\n"
+                 [log]\nlevel = \"warn\"\n{more}"
             );
             fs::write(&config, text).unwrap_or_else(|error| panic!("{}: {error}", config.display()));
             command.arg(env!("CARGO_BIN_EXE_revokd")).args(["serve", "--config", &config.to_string_lossy()]);
@@ -164,7 +177,7 @@ fn ping(port: u16) -> io::Result<[u8; 5]> {
     Ok(answer)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     bound.unwrap_or_else(|error| panic!("no free port: {error}")).port()
 }
