@@ -47,6 +47,11 @@ macro_rules! stands_every_trial {
         }
 
         #[tokio::test]
+        async fn nobody_passes_while_revokd_is_full() {
+            super::outages::nobody_passes_while_revokd_is_full(&$gateway).await;
+        }
+
+        #[tokio::test]
         async fn nobody_passes_a_gateway_that_revokd_does_not_know() {
             super::outages::nobody_passes_a_gateway_that_revokd_does_not_know(&$gateway).await;
         }
@@ -89,12 +94,19 @@ struct Guarded {
 
 impl Guarded {
     async fn start(gateway: &'static Gateway, protocol: Protocol) -> Self {
+        Self::with(gateway, protocol, Vec::new()).await
+    }
+
+    /// The same with these `KEY=VALUE` settings of revokd.
+    async fn with(gateway: &'static Gateway, protocol: Protocol, mut settings: Vec<String>) -> Self {
         let mint = Mint::new();
         let of_issuer = format!("clock_skew_s = 0\naudience = [{AUDIENCE:?}]\njwks_file");
         let toml = mint.issuers_toml(ISS).replacen("jwks_file", &of_issuer, 1);
         // A port of its own, for the one that comes after it must have the same.
         let revokd = free_port();
-        let home = Home::with_config(&toml, &[&format!("server.listen=127.0.0.1:{revokd}")]);
+        settings.push(format!("server.listen=127.0.0.1:{revokd}"));
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+        let home = Home::with_config(&toml, &settings);
         let server = home.start().await;
         let backend = Backend::start().await;
         let addresses = Addresses { revokd, backend: backend.port, key: key(&server, &["check"]).await };
