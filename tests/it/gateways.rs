@@ -51,6 +51,11 @@ macro_rules! stands_every_trial {
             super::outages::nobody_passes_while_revokd_is_full(&$gateway).await;
         }
 
+        #[test]
+        fn the_page_is_of_the_tested_files() {
+            super::docs::the_page_is_of_the_tested_files(&$gateway);
+        }
+
         #[tokio::test]
         async fn nobody_passes_a_gateway_that_revokd_does_not_know() {
             super::outages::nobody_passes_a_gateway_that_revokd_does_not_know(&$gateway).await;
@@ -60,6 +65,7 @@ macro_rules! stands_every_trial {
 
 mod backend;
 mod caddy;
+mod docs;
 mod envoy;
 mod haproxy;
 mod nginx;

@@ -60,8 +60,10 @@ pub(super) async fn nobody_passes_while_revokd_is_full(gateway: &'static Gateway
         held.push(TcpStream::connect((Ipv4Addr::LOCALHOST, guarded.addresses.revokd)).await.unwrap());
     }
     let refused = "revokd_connections_refused_total";
-    until("it has taken in what it can", async || guarded.server.metric(refused).await.is_some_and(|count| count > 0.0))
-        .await;
+    until("it has taken in what it can", async || {
+        guarded.server.metric(refused).await.is_some_and(|count| count > 0.0)
+    })
+    .await;
     // Another gateway, which has no connection yet; the first one keeps its own.
     let another = Process::start(gateway, Protocol::Http1, &guarded.addresses).await;
     let _first = std::mem::replace(&mut guarded.process, another);

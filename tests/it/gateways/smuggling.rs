@@ -50,7 +50,8 @@ fn ours(headers: &HeaderMap) -> Vec<(&str, &str)> {
 pub(super) async fn what_clients_smuggle_changes_nothing_and_ends_here(gateway: &'static Gateway) {
     let mut guarded = Guarded::start(gateway, Protocol::Http1).await;
     let (good, revoked) = (guarded.token("good"), guarded.token("revoked"));
-    let nobody = guarded.minted(&json!({ "jti": "x".repeat(257), "sub": "y".repeat(257), "client_id": "z".repeat(257) }));
+    let nobody =
+        guarded.minted(&json!({ "jti": "x".repeat(257), "sub": "y".repeat(257), "client_id": "z".repeat(257) }));
     guarded.revoke(&revoked).await;
     guarded.backend.forget();
 
