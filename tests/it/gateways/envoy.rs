@@ -1,4 +1,4 @@
-//! Envoy, by ext_authz over HTTP.
+//! Envoy, by `ext_authz` over HTTP.
 
 use std::path::Path;
 use std::process::Command;

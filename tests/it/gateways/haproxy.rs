@@ -1,4 +1,4 @@
-//! HAProxy, by its Lua.
+//! `HAProxy`, by its Lua.
 
 use std::path::Path;
 use std::process::Command;

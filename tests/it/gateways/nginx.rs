@@ -20,7 +20,7 @@ static NGINX: Gateway = Gateway {
 /// The file is for an http block, as Debian's own config has one; this one has nothing else, and writes nothing elsewhere.
 fn command(dir: &Path, protocol: Protocol) -> Command {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let temporary: String = temporary.iter().map(|name| format!("    {name}_temp_path {name};\n")).collect();
+    let temporary = temporary.map(|name| format!("    {name}_temp_path {name};\n")).concat();
     let config = format!(
         "daemon off;\nmaster_process off;\npid pid;\nerror_log stderr;\nevents {{}}\n\
          http {{\n    access_log off;\n{temporary}    include revokd.conf;\n}}\n"

@@ -111,7 +111,7 @@ pub(super) fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gateways")
 }
 
-/// Where the packages of PyPI have those gateways that are no program of their own.
+/// Where the packages of `PyPI` have those gateways that are no program of their own.
 pub(super) fn packages() -> PathBuf {
     let versions = fs::read_dir(tool("gateways/lib")).unwrap().map(|entry| entry.unwrap().path());
     let mut versions = versions.map(|python| python.join("site-packages"));
