@@ -92,7 +92,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Waits until `reached` is true.
-async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !reached().await {
         assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
@@ -101,13 +101,13 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits until logins count again after the force-logout that gave this answer.
-async fn until_good(logged_out: &Value) {
+pub(crate) async fn until_good(logged_out: &Value) {
     let good_from = logged_out["good_from"].as_i64().unwrap();
     until("`good_from`", async || now() >= good_from).await;
 }
 
 /// A new key that may do this and no more.
-async fn key(server: &RealServer, scopes: &[&str]) -> String {
+pub(crate) async fn key(server: &RealServer, scopes: &[&str]) -> String {
     let made = server.ok("/keys", &json!({ "label": "a client", "scopes": scopes })).await;
     made["key"].as_str().unwrap().to_owned()
 }

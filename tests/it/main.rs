@@ -22,6 +22,7 @@ mod crash;
 mod filter_protocol;
 mod gateway_listeners;
 mod gateway_remembered;
+mod gateways;
 mod hostile;
 mod http_access;
 mod http_audit;

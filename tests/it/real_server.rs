@@ -168,8 +168,29 @@ impl RealServer {
 
     /// Sends SIGHUP.
     pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(pid, Signal::HUP).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Lets it hang (SIGSTOP): on return none of its threads runs.
+    pub(crate) async fn halt(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        let begun = Instant::now();
+        loop {
+            let mut tasks = fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path().join("stat"));
+            // `pid (name) state …`; the name may hold anything.
+            let state = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+            if tasks.all(|stat| fs::read_to_string(stat).is_ok_and(|stat| state(&stat))) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "its threads do not stop");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Stops it (SIGTERM to `pid`) and waits until it is gone.

@@ -1,9 +1,8 @@
 //! APIs behind express-jwt and Flask-JWT-Extended, which ask revokd by `isRevoked` and `token_in_blocklist_loader`.
 
-use std::fs;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{Program, key, until, until_good};
@@ -73,24 +72,6 @@ impl Guarded {
         let request = self.server.http.get(&guard.url).bearer_auth(token).timeout(Duration::from_secs(30));
         answer(request).await.unwrap()
     }
-
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.server.pid()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-
-    /// Lets the server hang: on return none of its threads runs.
-    async fn stop(&self) {
-        self.signal(Signal::STOP);
-        let tasks = format!("/proc/{}/task", self.server.pid());
-        until("every thread has stopped", async || {
-            let mut tasks = fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path().join("stat"));
-            // `pid (name) state …`; the name may hold anything.
-            let state = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
-            tasks.all(|stat| fs::read_to_string(stat).is_ok_and(|stat| state(&stat)))
-        })
-        .await;
-    }
 }
 
 fn guard(start: Start, mint: &Mint, server: &RealServer, key: &str, timeout_ms: &str) -> Guard {
@@ -152,11 +133,11 @@ async fn is_closed_in_doubt(start: Start) {
     passes_and_refuses(&guarded, &good, &revoked).await;
     let unavailable = (503, json!({ "error": "unavailable" }));
 
-    guarded.stop().await;
+    guarded.server.halt().await;
     for token in [&good, &revoked] {
         assert_eq!(guarded.get(token).await, unavailable, "revokd hangs");
     }
-    guarded.signal(Signal::CONT);
+    guarded.server.signal(Signal::CONT);
     passes_and_refuses(&guarded, &good, &revoked).await;
 
     let stranger = format!("revokd_0123456789ab_{}", "A".repeat(43));
