@@ -54,12 +54,6 @@ static FORMS: &[Form] = &[
     Form { gateway: "Envoy", how: OFF, files: &["benches/wire/gateways/envoy.yaml"], command: envoy },
     Form { gateway: "Envoy", how: "ext_authz, HTTP", files: &["deploy/gateways/envoy/envoy.yaml"], command: envoy },
     Form {
-        gateway: "Envoy",
-        how: "ext_authz, gRPC",
-        files: &["deploy/gateways/envoy/envoy-grpc.yaml"],
-        command: envoy,
-    },
-    Form {
         gateway: "Traefik",
         how: OFF,
         files: &["benches/wire/gateways/traefik.yaml", "benches/wire/gateways/dynamic.yaml"],
@@ -98,6 +92,9 @@ fn nginx(dir: &Path) -> Command {
     write(&dir.join("main.conf"), &main);
     let mut command = Command::new(packages.join("usr/sbin/nginx"));
     command.arg("-p").arg(dir).arg("-c").arg(dir.join("main.conf")).args(["-e", "stderr"]);
+    let libraries = packages.join("usr/lib/x86_64-linux-gnu");
+    command
+        .env("LD_LIBRARY_PATH", format!("{}:{}", libraries.display(), packages.join("lib/x86_64-linux-gnu").display()));
     command
 }
 
@@ -114,10 +111,9 @@ fn caddy(dir: &Path) -> Command {
     command
 }
 
-fn envoy(dir: &Path) -> Command {
-    let config = ["envoy-grpc.yaml", "envoy.yaml"].into_iter().find(|name| dir.join(name).exists());
+fn envoy(_: &Path) -> Command {
     let mut command = Command::new(packages().join("envoy/_bin/envoy"));
-    command.args(["-c", config.unwrap_or("envoy.yaml"), "--disable-hot-restart", "--concurrency", "1", "-l", "warn"]);
+    command.args(["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1", "-l", "warn"]);
     command
 }
 
