@@ -106,8 +106,10 @@ fn haproxy(_: &Path) -> Command {
 }
 
 fn caddy(dir: &Path) -> Command {
+    // Two of them cannot both have the port of its administration.
+    write(&dir.join("main"), "{\n\tadmin off\n}\nimport Caddyfile\n");
     let mut command = Command::new(tools().join("gateways/bin/caddy"));
-    command.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]).env("HOME", dir).env("CADDY_ADMIN", "off");
+    command.args(["run", "--config", "main", "--adapter", "caddyfile"]).env("HOME", dir);
     command
 }
 
@@ -155,11 +157,11 @@ impl Gateway {
                 text.replace(KEY, key).replace("@PACKAGES", &tools().join("gateways-nginx-lua").to_string_lossy());
             let text = ports.iter().chain(&[(FRONT, port), (OWN, own)]).fold(text, |text, (old, new)| {
                 // No new port is taken for an old one.
-                text.replace(&format!("127.0.0.1:{old}"), &format!("127.0.0.1:@{new}"))
-                    .replace(&format!("port_value: {old} "), &format!("port_value: @{new} "))
-                    .replace(&format!("\"127.0.0.1\", {old}"), &format!("\"127.0.0.1\", @{new}"))
+                text.replace(&format!("127.0.0.1:{old}"), &format!("127.0.0.1:\0{new}"))
+                    .replace(&format!("port_value: {old} "), &format!("port_value: \0{new} "))
+                    .replace(&format!("\"127.0.0.1\", {old}"), &format!("\"127.0.0.1\", \0{new}"))
             });
-            write(&dir.join(path.file_name().unwrap_or_default()), &text.replace(":@", ":").replace(" @", " "));
+            write(&dir.join(path.file_name().unwrap_or_default()), &text.replace('\0', ""));
         }
         let log = fs::File::create(dir.join("log")).and_then(|log| Ok((log.try_clone()?, log)));
         let (out, err) = log.unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
