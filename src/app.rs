@@ -22,6 +22,7 @@ use std::time::Duration;
 use self::renewal::Renewing;
 use crate::config::{self, Loaded, LogFormat};
 use crate::denylist::{self, Denylist, OpenError, Opened};
+use crate::grpc::{DescriptorError, Grpc};
 use crate::http::listener;
 use crate::http::{Door, Gate, Http};
 use crate::jobs::{self, JobError};
@@ -79,6 +80,9 @@ pub enum AppError {
     /// The keys of an issuer cannot be read.
     #[error(transparent)]
     Issuers(#[from] SettingsError),
+    /// The gRPC services cannot be described.
+    #[error(transparent)]
+    Grpc(#[from] DescriptorError),
     /// TLS cannot be had.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -167,8 +171,8 @@ async fn run(loaded: &Loaded, options: ServeOptions, log: &LogGuard, stop: &Stop
     let serving = tokio::spawn(listener::serve(
         listening::bind(config, renewing.tls.as_ref()).await?,
         {
-            let gate = gate.clone();
-            move |peer, request| gate.answer(peer, request)
+            let grpc = Arc::new(Grpc::new(gate.clone(), readiness.clone())?);
+            move |peer, request| grpc.answer(peer, request)
         },
         parts::connection_limits(&config.server),
         metrics.connections.clone(),

@@ -81,10 +81,11 @@ impl Gateway {
         open.map(|gate| (&*gate.profile.name, gate.unjudged()))
     }
 
-    /// The answer to the gateway `caller` about one of its requests, in 100 ms at the most.
-    pub async fn rule(&self, caller: &Caller, headers: &impl Headers) -> Ruling {
+    /// The answer to the gateway `caller` about one of its requests, in 100 ms at the most. `payloads` are those of tokens that
+    /// the gateway says it has verified, as JSON texts.
+    pub async fn rule(&self, caller: &Caller, headers: &impl Headers, payloads: &[String]) -> Ruling {
         let gate = self.gates.of(caller);
-        let mut ruling = self.judge(caller, &gate.profile, headers).await;
+        let mut ruling = self.judge(caller, &gate.profile, headers, payloads).await;
         if let (Ruling::Unavailable(doubt), WhenUnavailable::Open) = (&ruling, gate.profile.unavailable) {
             if let Some(unjudged) = gate.fall_through(self.denylist.clock().boot_s()) {
                 let gateway = &gate.profile.name;
@@ -97,10 +98,10 @@ impl Gateway {
     }
 
     /// By all that the request presents.
-    async fn judge(&self, caller: &Caller, profile: &Profile, headers: &impl Headers) -> Ruling {
+    async fn judge(&self, caller: &Caller, profile: &Profile, headers: &impl Headers, payloads: &[String]) -> Ruling {
         let seq = self.denylist.applied_seq();
         // Without an await where the token is remembered and good.
-        let judged = tokio::time::timeout(DEADLINE, self.judged(caller, profile, headers)).await;
+        let judged = tokio::time::timeout(DEADLINE, self.judged(caller, profile, headers, payloads)).await;
         match judged.unwrap_or(Err(Stop::Doubt(Doubt::Late))) {
             Ok(token) => Ruling::Pass(Passed { token, seq, is_unjudged: false }),
             Err(Stop::Refuse(reason)) => Ruling::Refuse(reason),
@@ -114,9 +115,10 @@ impl Gateway {
         caller: &Caller,
         profile: &Profile,
         headers: &impl Headers,
+        payloads: &[String],
     ) -> Result<Option<Arc<VerifiedToken>>, Stop> {
         let Presented { tokens, claimed } = present(profile, headers)?;
-        if tokens.is_empty() && claimed.is_none() {
+        if tokens.is_empty() && claimed.is_none() && payloads.is_empty() {
             return match profile.without_token {
                 WithoutToken::Refuse => Err(Reason::NoToken.into()),
                 WithoutToken::Pass => Ok(None),
@@ -125,16 +127,31 @@ impl Gateway {
         let mut first = None;
         for token in tokens {
             let token = self.token(profile.mode, token).await?;
-            if claimed.as_ref().is_some_and(|claimed| !claimed.agrees_with(&token)) {
-                return Err(Reason::Disagreement.into());
-            }
-            self.verdict(caller, &claims_of(&token)).await?;
+            self.agreed(caller, &token, claimed.as_ref()).await?;
             first.get_or_insert(token);
+        }
+        for payload in payloads {
+            let token = Arc::new(self.verifier.read_payload(payload)?);
+            self.agreed(caller, &token, claimed.as_ref()).await?;
+            match profile.mode {
+                Mode::Trust => _ = first.get_or_insert(token),
+                // It can refuse a request, but not let one pass.
+                Mode::Verify if first.is_none() => return Err(Reason::Untrusted.into()),
+                Mode::Verify => {}
+            }
         }
         if let (None, Some(claimed)) = (&first, &claimed) {
             self.claimed(caller, claimed).await?;
         }
         Ok(first)
+    }
+
+    /// Judges a token, where the claim headers agree with it.
+    async fn agreed(&self, caller: &Caller, token: &VerifiedToken, claimed: Option<&Claimed>) -> Result<(), Stop> {
+        if claimed.is_some_and(|claimed| !claimed.agrees_with(token)) {
+            return Err(Reason::Disagreement.into());
+        }
+        self.verdict(caller, &claims_of(token)).await
     }
 
     /// What a token says, once it is known to say it.

@@ -12,9 +12,9 @@ mod check;
 mod check_many;
 mod door;
 mod error;
-mod extract;
+pub(crate) mod extract;
 mod force_logout;
-mod forward_auth;
+pub(crate) mod forward_auth;
 mod global_revocation;
 mod in_flight;
 mod keys;
@@ -40,14 +40,16 @@ use axum::routing::{MethodRouter, delete, get, post};
 use crate::denylist::Denylist;
 use crate::gateway::{Gateway, GatewaySettings, Profile};
 use crate::keys::{Caller, Scope, Scopes};
-use crate::metrics::Metrics;
+use crate::metrics::{Checks, Metrics};
 use crate::readiness::Readiness;
 use crate::token::Selector;
 use crate::verifier::Verifier;
+pub(crate) use auth::Seen;
 pub use door::{Door, Gate, Reply};
 use error::ApiError;
 use in_flight::InFlight;
 use pace::Paces;
+pub(crate) use trace::Trace;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +248,13 @@ impl Http {
             paces,
             anonymous,
         })
+    }
+}
+
+impl Http {
+    /// Where verdicts are counted.
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.metrics.checks
     }
 }
 

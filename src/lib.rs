@@ -5,9 +5,9 @@
 //! server and not a cache: a verdict of [`Good`](revocation::Verdict::Good) means "not revoked" and no more.
 //!
 //! Reading order: [`token`], [`revocation`] and [`event`] are the words; [`denylist`] is the core, and every change goes
-//! through it; [`journal`] is the authority on disk, [`audit`] reads it as a history, and [`index`] can be rebuilt from it; [`gateway`] judges what gateways ask; [`http`], [`cli`] and
-//! [`jobs`] are the doors, [`tls`] their lock; [`app`] puts everything together. The promises that the code names by
-//! number:
+//! through it; [`journal`] is the authority on disk, [`audit`] reads it as a history, and [`index`] can be
+//! rebuilt from it; [`gateway`] judges what gateways ask; [`http`], [`grpc`], [`cli`] and [`jobs`] are the doors, [`tls`]
+//! their lock; [`app`] puts everything together. The promises that the code names by number:
 //!
 //! 1. Acknowledged means durable. 2. Journal, then index, then filter, then answer. 3. In doubt, never good. 4. The
 //!    filter only saves time. 5. Entries outlive tokens. 6. Time is judged on read. 7. The clock is doubted, not
@@ -24,6 +24,7 @@ pub mod config;
 pub mod denylist;
 pub mod event;
 pub mod gateway;
+pub mod grpc;
 pub mod http;
 pub mod index;
 pub mod issuers;

@@ -119,6 +119,13 @@ impl Readiness {
         self.inner.holding.load(Ordering::Acquire) & mask == mask
     }
 
+    /// Whether `condition` has held, and holds no longer.
+    #[must_use]
+    pub fn has_ceased(&self, condition: Condition) -> bool {
+        let bit = condition as u8;
+        self.inner.held.load(Ordering::Relaxed) & bit != 0 && self.inner.holding.load(Ordering::Acquire) & bit == 0
+    }
+
     /// The conditions that `purpose` still lacks.
     pub fn missing_for(&self, purpose: Purpose) -> impl Iterator<Item = Condition> {
         let holding = self.inner.holding.load(Ordering::Acquire);

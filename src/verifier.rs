@@ -43,6 +43,7 @@ pub use self::secret::{Secret, SecretEncoding};
 pub use self::settings::{
     BackchannelSettings, ClaimSettings, IssuerSettings, KEYS_MAX, KeySettings, RefreshSettings, SettingsError,
 };
+use self::strict_json::Object;
 pub use self::verified::{Rest, VerifiedToken};
 use crate::token::{Issuer, Naming, WithoutJti};
 
@@ -54,17 +55,17 @@ struct Judged {
     is_complete: bool,
 }
 
-/// What a token says, with the identifier that its issuer's tokens have without one.
+/// What a token says, with the identifier that its issuer's tokens have without one, where its token is there to make it of.
 fn complete(
-    token: &Unverified<'_>,
+    token: Option<&Unverified<'_>>,
     issuer: &Issuer<'static>,
     naming: &Naming<'_>,
     claims: Claims,
 ) -> Result<VerifiedToken, Refusal> {
-    let jti = match (claims.jti, naming.without_jti) {
-        (Some(jti), _) => jti,
-        (None, WithoutJti::SigningInput) => token.derived_jti()?,
-        (None, WithoutJti::Refuse) => return Err(Refusal::JtiMissing),
+    let jti = match (claims.jti, naming.without_jti, token) {
+        (Some(jti), ..) => jti,
+        (None, WithoutJti::SigningInput, Some(token)) => token.derived_jti()?,
+        (None, ..) => return Err(Refusal::JtiMissing),
     };
     Ok(VerifiedToken {
         issuer: issuer.clone(),
@@ -132,22 +133,33 @@ impl Verifier {
     /// [`Refusal`] as for [`Self::verify`], but for the signature.
     pub fn read(&self, token: &str) -> Result<VerifiedToken, Refusal> {
         let token = Unverified::parse(token)?;
-        let payload = token.payload()?;
-        let nameless = (Issuer::NAMELESS, Naming::default());
-        let (issuer, naming, claims) = if self.issuers.is_empty() {
-            let claims = Claims::read(&payload, &nameless.1, None)?;
-            (&nameless.0, &nameless.1, claims)
-        } else {
-            let (issuer, claims, is_complete) = self.read_claims(&token)?;
-            if !is_complete {
-                return Err(Refusal::RequiredClaimMissing);
-            }
-            (&issuer.name, &issuer.naming, claims)
-        };
         if token.typ == Typ::Logout {
             return Err(Refusal::LogoutToken);
         }
-        complete(&token, issuer, naming, claims)
+        self.trust(&token.payload()?, Some(&token))
+    }
+
+    /// Reads the payload of a token that somebody else has verified, as JSON text, where the token itself is not there to be
+    /// read.
+    ///
+    /// # Errors
+    /// [`Refusal`] as for [`Self::read`]; and without a `jti`, whatever the issuer's `without_jti`: what such a token is
+    /// known by cannot be made of its payload.
+    pub fn read_payload(&self, payload: &str) -> Result<VerifiedToken, Refusal> {
+        self.trust(&Object::parse(payload, Part::Payload)?, None)
+    }
+
+    /// What a payload says that somebody else vouches for.
+    fn trust(&self, payload: &Object<'_>, token: Option<&Unverified<'_>>) -> Result<VerifiedToken, Refusal> {
+        if self.issuers.is_empty() {
+            let (issuer, naming) = (Issuer::NAMELESS, Naming::default());
+            return complete(token, &issuer, &naming, Claims::read(payload, &naming, None)?);
+        }
+        let (issuer, claims, is_complete) = self.read_claims(payload)?;
+        if !is_complete {
+            return Err(Refusal::RequiredClaimMissing);
+        }
+        complete(token, &issuer.name, &issuer.naming, claims)
     }
 
     /// Which keys judge an issuer's tokens now, while they may be used: another number for every change. `None` where they
@@ -168,18 +180,17 @@ impl Verifier {
 
     async fn judge(&self, token: &str) -> Result<Judged, VerifyError> {
         let token = Unverified::parse(token)?;
-        let (issuer, claims, is_complete) = self.read_claims(&token)?;
+        let (issuer, claims, is_complete) = self.read_claims(&token.payload()?)?;
         issuer.judge(&token).await?;
-        let verified = complete(&token, &issuer.name, &issuer.naming, claims)?;
+        let verified = complete(Some(&token), &issuer.name, &issuer.naming, claims)?;
         Ok(Judged { token: verified, typ: token.typ, is_complete })
     }
 
     /// Whose token it says to be, what it says, and whether it has every claim that its issuer requires.
-    fn read_claims(&self, token: &Unverified<'_>) -> Result<(&TrustedIssuer, Claims, bool), Refusal> {
-        let payload = token.payload()?;
-        let issuer = self.issuer_of(claims::issuer(&payload)?.as_deref())?;
-        let is_complete = issuer.required_claims.iter().all(|name| claims::has(&payload, name));
-        Ok((issuer, Claims::read(&payload, &issuer.naming, issuer.refresh_tokens.as_ref())?, is_complete))
+    fn read_claims(&self, payload: &Object<'_>) -> Result<(&TrustedIssuer, Claims, bool), Refusal> {
+        let issuer = self.issuer_of(claims::issuer(payload)?.as_deref())?;
+        let is_complete = issuer.required_claims.iter().all(|name| claims::has(payload, name));
+        Ok((issuer, Claims::read(payload, &issuer.naming, issuer.refresh_tokens.as_ref())?, is_complete))
     }
 
     /// Whether a token is for whoever relies on this server: its `aud` (RFC 7519 section 4.1.3) holds one of the issuer's

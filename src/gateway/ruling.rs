@@ -46,6 +46,9 @@ pub enum Reason {
     /// A claim header says something else than the token.
     #[error("a claim header disagrees with the token")]
     Disagreement,
+    /// The gateway says that it has verified a token, and its profile does not take its word for it.
+    #[error("the gateway has verified a token that it did not send along, and its `mode` is not \"trust\"")]
+    Untrusted,
     /// A token proves nothing.
     #[error("the token is refused: {0}")]
     Token(#[from] Refusal),

@@ -138,6 +138,11 @@ impl Gate {
         let _ = self.door.set(door);
     }
 
+    /// What the door works with, once it is open.
+    pub(crate) fn http(&self) -> Option<&Arc<Http>> {
+        self.door.get().map(|door| &door.http)
+    }
+
     /// Answers one request. Costs one atomic read more than the door behind it.
     pub fn answer(&self, peer: Peer, request: Request<Body>) -> Reply {
         match self.door.get() {

@@ -24,6 +24,13 @@ pub(crate) use lists::Lists;
 pub(crate) use members::{Members, text_of};
 pub(crate) use query::{Query, percent_decode};
 
+impl<'a> Whole<'a> {
+    /// The bytes, and their place, to be kept as long as they are.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Permit<'a>) {
+        (self.bytes, self.held)
+    }
+}
+
 /// The media types that the door reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
@@ -98,6 +105,23 @@ pub(crate) async fn whole<'a>(
 
 /// The config key of the limit on whole bodies.
 const BODY_BYTES_MAX: &str = "limits.body_bytes_max";
+
+/// Most bytes of a gRPC message. Envoy lets 60 KiB of headers through by default, and says their path and the tokens in them
+/// more than once.
+const MESSAGE_BYTES_MAX: usize = 256 << 10;
+
+/// As [`whole`], for a body that holds one gRPC message of at most 256 KiB.
+///
+/// # Errors
+/// As [`whole`].
+pub(crate) async fn message<'a>(
+    http: &'a Http,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole<'a>, ApiError> {
+    whole_within(http, caller, headers, body, ("of gRPC messages", MESSAGE_BYTES_MAX)).await
+}
 
 /// As [`whole`], within the limit of this name.
 async fn whole_within<'a>(

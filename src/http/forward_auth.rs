@@ -20,6 +20,7 @@ use super::trace::Trace;
 use super::{Http, Route};
 use crate::gateway::{Headers, Passed, Reason, Ruling};
 use crate::keys::{Caller, KeyRefusal, Scope};
+use crate::metrics::CheckMetrics;
 use crate::token::{ClientId, Subject};
 
 /// The door.
@@ -36,6 +37,9 @@ const ISSUER: HeaderName = HeaderName::from_static("x-auth-issuer");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-auth-client-id");
 const JTI: HeaderName = HeaderName::from_static("x-auth-jti");
 const SEQ: HeaderName = HeaderName::from_static("x-revocation-seq");
+
+/// All that may be said of a request that passes; whatever of it is not said, no client may have said.
+pub(crate) const SAID: [HeaderName; 5] = [SUBJECT, ISSUER, CLIENT_ID, JTI, SEQ];
 
 /// RFC 6750 section 3.1, for whatever is wrong with a token.
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -92,23 +96,46 @@ pub(crate) async fn answer(
     peer: &Peer,
     request: &Parts,
 ) -> (Response, Seen) {
-    let (response, caller) = match gateway(http, &request.headers, peer) {
-        Ok(caller) => {
-            let ruling = http.gateway.rule(&caller, &Values(&request.headers)).await;
-            http.metrics.checks.gateway.duration.record(trace.started.elapsed().as_secs_f64());
-            (said(http, &ruling), Arc::clone(&caller.id))
-        }
-        Err(refusal) => {
-            http.denylist.note_stranger(trace.from());
-            // A flood of strangers does not fill the log.
-            if !matches!(refusal, ApiError::TooMany(_)) {
-                let (from, request_id) = (trace.from(), trace.id());
-                tracing::error!(%refusal, %from, request_id, "a gateway is not known: its users are answered 503");
-            }
-            (unavailable(), Arc::clone(&http.anonymous.id))
-        }
+    let Some(caller) = admit(http, trace, &request.headers, peer) else {
+        return (unavailable(), Seen { route: route.path, caller: Arc::clone(&http.anonymous.id) });
     };
-    (response, Seen { route: route.path, caller })
+    let ruling = rule(http, &http.metrics.checks.gateway, trace, &caller, &Values(&request.headers), &[]).await;
+    (said(&ruling), Seen { route: route.path, caller: Arc::clone(&caller.id) })
+}
+
+/// The gateway that asks, if it is one; else what its users are told is that nobody can say, and the log says why.
+pub(crate) fn admit(http: &Http, trace: &Trace, headers: &HeaderMap, peer: &Peer) -> Option<Caller> {
+    let refusal = match gateway(http, headers, peer) {
+        Ok(caller) => return Some(caller),
+        Err(refusal) => refusal,
+    };
+    http.denylist.note_stranger(trace.from());
+    // A flood of strangers does not fill the log.
+    if !matches!(refusal, ApiError::TooMany(_)) {
+        let (from, request_id) = (trace.from(), trace.id());
+        tracing::error!(%refusal, %from, request_id, "a gateway is not known: its users are answered 503");
+    }
+    None
+}
+
+/// The answer to a gateway's question, counted as one through this door.
+pub(crate) async fn rule(
+    http: &Http,
+    door: &CheckMetrics,
+    trace: &Trace,
+    caller: &Caller,
+    headers: &impl Headers,
+    payloads: &[String],
+) -> Ruling {
+    let ruling = http.gateway.rule(caller, headers, payloads).await;
+    door.duration.record(trace.started.elapsed().as_secs_f64());
+    let result = match &ruling {
+        Ruling::Pass(Passed { is_unjudged: false, .. }) => &door.good,
+        Ruling::Refuse(_) => &door.revoked,
+        Ruling::Pass(_) | Ruling::Unavailable(_) => &door.unavailable,
+    };
+    result.increment(1);
+    ruling
 }
 
 /// Which gateway asks: by its certificate or its listener, which its users cannot send; else by its key.
@@ -138,35 +165,27 @@ fn by_key(http: &Http, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiEr
 }
 
 /// The answer that says it.
-fn said(http: &Http, ruling: &Ruling) -> Response {
-    let checks = &http.metrics.checks.gateway;
+fn said(ruling: &Ruling) -> Response {
     match ruling {
-        Ruling::Pass(passed) => {
-            if passed.is_unjudged { &checks.unavailable } else { &checks.good }.increment(1);
-            let mut response = StatusCode::OK.into_response();
-            add_claims(passed, response.headers_mut());
-            response
-        }
-        Ruling::Refuse(reason) => {
-            checks.revoked.increment(1);
-            let challenge = if *reason == Reason::NoToken { BEARER } else { INVALID_TOKEN };
-            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, challenge)]).into_response()
-        }
-        Ruling::Unavailable(_) => {
-            checks.unavailable.increment(1);
-            unavailable()
-        }
+        Ruling::Pass(passed) => (StatusCode::OK, claims(passed)).into_response(),
+        Ruling::Refuse(reason) => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, challenge(*reason))]).into_response(),
+        Ruling::Unavailable(_) => unavailable(),
     }
+}
+
+/// What a client is told that may not pass (RFC 6750 section 3).
+pub(crate) fn challenge(reason: Reason) -> HeaderValue {
+    if reason == Reason::NoToken { BEARER } else { INVALID_TOKEN }
 }
 
 pub(crate) fn unavailable() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, HeaderValue::from_static("1"))]).into_response()
 }
 
-/// What the backend may want to know of a request that passes.
-fn add_claims(passed: &Passed, headers: &mut HeaderMap) {
-    headers.insert(SEQ, passed.seq.into());
-    let Some(token) = &passed.token else { return };
+/// What the backend may want to know of a request that passes: some of [`SAID`].
+pub(crate) fn claims(passed: &Passed) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([(SEQ, passed.seq.into())]);
+    let Some(token) = &passed.token else { return headers };
     let claims = [
         (SUBJECT, token.sub.as_ref().map(Subject::as_str)),
         (ISSUER, Some(token.issuer.as_str())),
@@ -179,6 +198,7 @@ fn add_claims(passed: &Passed, headers: &mut HeaderMap) {
             headers.insert(name, value);
         }
     }
+    headers
 }
 
 /// Percent-encoded but for what RFC 3986 section 2.3 leaves alone and what issuers and ids are made of, so that no claim can

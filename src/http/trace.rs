@@ -20,7 +20,7 @@ use crate::telemetry;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How the routes begin that are asked thousands of times a second.
-const CHECKS: [&str; 2] = ["/check", "/auth"];
+const CHECKS: [&str; 3] = ["/check", "/auth", "/envoy.service.auth."];
 
 /// Longest request id that is taken over from a caller, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 64;

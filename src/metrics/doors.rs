@@ -11,6 +11,8 @@ pub struct Checks {
     pub api: CheckMetrics,
     /// Gateways, by HTTP.
     pub gateway: CheckMetrics,
+    /// The same by gRPC.
+    pub grpc: CheckMetrics,
     /// Checks that did not bring every selector that entries may name.
     pub partial: Counter,
 }
@@ -20,6 +22,7 @@ impl Checks {
         Self {
             api: CheckMetrics::register(registrar, "api"),
             gateway: CheckMetrics::register(registrar, "gateway"),
+            grpc: CheckMetrics::register(registrar, "grpc"),
             partial: registrar.counter(
                 "revokd_checks_partial_total",
                 "Checks that did not bring every selector that entries may name",

@@ -51,7 +51,7 @@ impl World {
     }
 
     async fn ask(&self) -> Ruling {
-        self.gateway.rule(&Caller::new("0123456789ab", Scopes::of(&[Scope::Check])), &self.token).await
+        self.gateway.rule(&Caller::new("0123456789ab", Scopes::of(&[Scope::Check])), &self.token, &[]).await
     }
 
     fn keys_version(&self) -> Option<u64> {

@@ -13,34 +13,34 @@ use serde_json::{Value, json};
 use super::support::settings;
 use super::test_app::{Answer, FOR_US, START, TestApp, forged, token, trusted};
 
-const ISS: &str = "https://a";
+pub(crate) const ISS: &str = "https://a";
 const INVALID: &str = "Bearer error=\"invalid_token\"";
 
 /// A gateway on a listener of its own, so that what it sends says nothing of who it is.
 const PEER: &str = "listen:unix:/run/gate.sock";
 
-fn gateway() -> Peer {
+pub(crate) fn gateway() -> Peer {
     Peer::Gateway { address: None, caller: Caller::new(PEER, Scopes::of(&[Scope::Check])) }
 }
 
-fn profile(set: impl FnOnce(&mut Profile)) -> Profile {
+pub(crate) fn profile(set: impl FnOnce(&mut Profile)) -> Profile {
     let mut profile = Profile { name: "gate".to_owned(), ..Profile::default() };
     profile.listen = vec!["unix:/run/gate.sock".to_owned()];
     set(&mut profile);
     profile
 }
 
-fn app_with(issuers: &[&str], set: impl FnOnce(&mut Profile)) -> TestApp {
+pub(crate) fn app_with(issuers: &[&str], set: impl FnOnce(&mut Profile)) -> TestApp {
     let http = HttpSettings { gateways: vec![profile(set)], ..HttpSettings::default() };
     TestApp::assemble(http, issuers.iter().map(|name| trusted(name)).collect(), settings())
 }
 
-fn app(set: impl FnOnce(&mut Profile)) -> TestApp {
+pub(crate) fn app(set: impl FnOnce(&mut Profile)) -> TestApp {
     app_with(&[ISS], set)
 }
 
 /// A good token, but for what is told otherwise; `null` leaves a claim out.
-fn claims(other: &Value) -> Value {
+pub(crate) fn claims(other: &Value) -> Value {
     let mut claims = json!({ "iss": ISS, "jti": "t-1", "sub": "alice", "sid": "s-1", "client_id": "shop",
                              "iat": START.0, "exp": START.0 + 600 });
     for (name, value) in other.as_object().unwrap() {
@@ -52,11 +52,11 @@ fn claims(other: &Value) -> Value {
     claims
 }
 
-fn good() -> String {
+pub(crate) fn good() -> String {
     token(&claims(&json!({})))
 }
 
-fn bearer(token: &str) -> (&'static str, String) {
+pub(crate) fn bearer(token: &str) -> (&'static str, String) {
     ("authorization", format!("Bearer {token}"))
 }
 

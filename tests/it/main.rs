@@ -23,6 +23,7 @@ mod filter_protocol;
 mod gateway_listeners;
 mod gateway_remembered;
 mod gateways;
+mod grpc;
 mod hostile;
 mod http_access;
 mod http_audit;

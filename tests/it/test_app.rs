@@ -1,17 +1,20 @@
 //! [`TestApp`]: the whole service in one process, with a clock that the test moves and no port.
 
+mod answer;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use revokd::clock::{Clock, ClockSettings, ManualTime, NumericDate};
 use revokd::denylist::{self, Denylist, Opened, Settings, Sources};
 use revokd::event::{ApiKeyRecord, Change, Event, Origin};
+use revokd::grpc::Grpc;
 use revokd::http::listener::Peer;
-use revokd::http::{Door, Http, HttpSettings};
+use revokd::http::{Door, Gate, Http, HttpSettings};
 use revokd::index::Index;
 use revokd::issuers::{IssuerLimits, Issuers, LIFETIME_MAX};
 use revokd::journal::StoreDir;
@@ -21,6 +24,8 @@ use revokd::readiness::{Condition, Readiness};
 use revokd::token::Issuer;
 use revokd::verifier::{Algorithm, IssuerSettings, KeySettings, Verifier};
 use serde_json::Value;
+
+pub(crate) use answer::Answer;
 
 pub(crate) use super::support::{LEEWAY_S, LIFETIME_MAX_S, START};
 use super::support::{Mode, journal_options, mode, opener, settings};
@@ -39,7 +44,7 @@ pub(crate) struct TestApp {
     pub(crate) time: Arc<ManualTime>,
     pub(crate) denylist: Denylist,
     pub(crate) readiness: Readiness,
-    door: Door,
+    door: Grpc,
     /// A key with every scope.
     pub(crate) key: String,
     threads: Vec<JoinHandle<()>>,
@@ -104,8 +109,9 @@ impl TestApp {
         for condition in Condition::ALL {
             readiness.set(condition, true);
         }
-        let http = Http::new(denylist.clone(), verifier, readiness.clone(), metrics, http);
-        let door = Door::new(http);
+        let gate = Gate::new(readiness.clone(), metrics.clone());
+        gate.open(Door::new(Http::new(denylist.clone(), verifier, readiness.clone(), metrics, http)));
+        let door = Grpc::new(gate, readiness.clone()).unwrap();
         let mut app = Self { time, denylist, readiness, door, key: String::new(), threads, _dir: dir };
         app.key = app.key_with(&Scope::ALL);
         app
@@ -141,13 +147,17 @@ impl TestApp {
 
     /// The same from somebody in particular.
     pub(crate) async fn send_from(&self, peer: Peer, request: Request<Body>) -> Answer {
+        let (parts, body) = self.answer(peer, request).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The same, with the answer's body yet to be read.
+    pub(crate) async fn answer(&self, peer: Peer, request: Request<Body>) -> Response<Body> {
         if mode() == Mode::PurgeAlways {
             let _ = self.denylist.purge().await;
         }
-        let response = self.door.answer(peer, request).await;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        self.door.answer(peer, request).await
     }
 
     /// Sends a request with the key for everything.
@@ -248,53 +258,4 @@ pub(crate) fn token(claims: &Value) -> String {
 pub(crate) fn forged(claims: &Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(b"ffffffffffffffffffffffffffffffff");
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// The body of a success.
-    pub(crate) fn ok(&self) -> Value {
-        assert_eq!(self.status, StatusCode::OK, "{self:?}");
-        assert_eq!(self.header("content-type"), "application/json");
-        self.json()
-    }
-
-    /// The body of a problem of this status, with all that every problem has.
-    #[track_caller]
-    pub(crate) fn problem(&self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{self:?}");
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.header("cache-control"), "no-store");
-        assert_eq!(matches!(status, 429 | 503), self.headers.contains_key("retry-after"));
-        let problem = self.json();
-        assert_eq!(problem["status"], status);
-        assert_eq!(problem["type"], "about:blank");
-        assert_eq!(problem["request_id"], self.header("x-request-id"));
-        assert!(!problem["detail"].as_str().unwrap().is_empty() && !problem["title"].as_str().unwrap().is_empty());
-        problem
-    }
-
-    /// A problem about this field, which must be named in words too.
-    #[track_caller]
-    pub(crate) fn refuses(&self, status: u16, field: &str) -> Value {
-        let problem = self.problem(status);
-        assert_eq!(problem["field"], field, "{problem}");
-        assert!(problem["detail"].as_str().unwrap().contains(&format!("`{field}`")), "{problem}");
-        problem
-    }
 }
