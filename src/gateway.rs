@@ -17,15 +17,17 @@ mod ruling;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::denylist::{Denylist, Priority, SeenRun};
 use crate::keys::Caller;
 use crate::metrics::Metrics;
 use crate::readiness::{Purpose, Readiness};
 use crate::revocation::{TokenClaims, Unavailable, Verdict};
 use crate::token::{ClientId, Family, Jti, Selector, Sid, Subject};
-use crate::verifier::{VerifiedToken, Verifier};
+use crate::verifier::{VerifiedToken, Verifier, VerifyError};
 
-use known::Gates;
+use known::{Gate, Gates};
 pub use presented::{CLAIM_HEADERS, Headers};
 use presented::{Claimed, Presented, present};
 pub use profile::{Mode, Profile, ProfileError, TokenSource, WhenUnavailable, WithoutToken};
@@ -45,6 +47,14 @@ pub struct Gateway {
     check_required: Vec<Selector>,
     allow_without_exp: bool,
     remembered: Remembered,
+}
+
+/// A question of a gateway's.
+struct Asking<'a> {
+    caller: &'a Caller,
+    profile: &'a Profile,
+    /// When it must be answered.
+    until: Instant,
 }
 
 /// What is set for all gateways.
@@ -85,38 +95,40 @@ impl Gateway {
     /// the gateway says it has verified, as JSON texts.
     pub async fn rule(&self, caller: &Caller, headers: &impl Headers, payloads: &[String]) -> Ruling {
         let gate = self.gates.of(caller);
-        let mut ruling = self.judge(caller, &gate.profile, headers, payloads).await;
-        if let (Ruling::Unavailable(doubt), WhenUnavailable::Open) = (&ruling, gate.profile.unavailable) {
-            if let Some(unjudged) = gate.fall_through(self.denylist.clock().boot_s()) {
-                let gateway = &gate.profile.name;
-                tracing::error!(gateway, %doubt, unjudged, "requests pass without a verdict: the gateway fails open");
+        let asking = Asking { caller, profile: &gate.profile, until: Instant::now() + DEADLINE };
+        let seq = self.denylist.applied_seq();
+        let ruling = match self.judge(&asking, headers, payloads).await {
+            Ok(token) => Ruling::Pass(Passed { token, seq, is_unjudged: false }),
+            Err(Stop::Refuse(reason)) => Ruling::Refuse(reason),
+            Err(Stop::Doubt(doubt))
+                if doubt.is_of_the_denylist() && gate.profile.unavailable == WhenUnavailable::Open =>
+            {
+                self.warn_of(gate, doubt);
+                Ruling::Pass(Passed { token: None, seq, is_unjudged: true })
             }
-            ruling = Ruling::Pass(Passed { token: None, seq: self.denylist.applied_seq(), is_unjudged: true });
-        }
+            Err(Stop::Doubt(doubt)) => Ruling::Unavailable(doubt),
+        };
         gate.count(&ruling);
         ruling
     }
 
-    /// By all that the request presents.
-    async fn judge(&self, caller: &Caller, profile: &Profile, headers: &impl Headers, payloads: &[String]) -> Ruling {
-        let seq = self.denylist.applied_seq();
-        // Without an await where the token is remembered and good.
-        let judged = tokio::time::timeout(DEADLINE, self.judged(caller, profile, headers, payloads)).await;
-        match judged.unwrap_or(Err(Stop::Doubt(Doubt::Late))) {
-            Ok(token) => Ruling::Pass(Passed { token, seq, is_unjudged: false }),
-            Err(Stop::Refuse(reason)) => Ruling::Refuse(reason),
-            Err(Stop::Doubt(doubt)) => Ruling::Unavailable(doubt),
+    /// Counts a request that passes although nobody can say, and says so.
+    fn warn_of(&self, gate: &Gate, doubt: Doubt) {
+        if let Some(unjudged) = gate.fall_through(self.denylist.clock().boot_s()) {
+            let gateway = &gate.profile.name;
+            tracing::error!(gateway, %doubt, unjudged, "requests pass without a verdict: the gateway fails open");
         }
     }
 
-    /// The first token of a request that may pass.
-    async fn judged(
+    /// By all that a request presents: the first token of one that may pass. Nothing that is presented hides another, so a
+    /// doubt counts only where nothing is to be refused.
+    async fn judge(
         &self,
-        caller: &Caller,
-        profile: &Profile,
+        asking: &Asking<'_>,
         headers: &impl Headers,
         payloads: &[String],
     ) -> Result<Option<Arc<VerifiedToken>>, Stop> {
+        let profile = asking.profile;
         let Presented { tokens, claimed } = present(profile, headers)?;
         if tokens.is_empty() && claimed.is_none() && payloads.is_empty() {
             return match profile.without_token {
@@ -124,15 +136,22 @@ impl Gateway {
                 WithoutToken::Pass => Ok(None),
             };
         }
-        let mut first = None;
+        let (mut first, mut doubt) = (None, None);
+        let mut judged = |verdict| match verdict {
+            Err(Stop::Doubt(new)) if new.is_of_the_denylist() => {
+                doubt.get_or_insert(new);
+                Ok(())
+            }
+            verdict => verdict,
+        };
         for token in tokens {
-            let token = self.token(profile.mode, token).await?;
-            self.agreed(caller, &token, claimed.as_ref()).await?;
+            let token = self.token(asking, token).await?;
+            judged(self.agreed(asking, &token, claimed.as_ref()).await)?;
             first.get_or_insert(token);
         }
         for payload in payloads {
             let token = Arc::new(self.verifier.read_payload(payload)?);
-            self.agreed(caller, &token, claimed.as_ref()).await?;
+            judged(self.agreed(asking, &token, claimed.as_ref()).await)?;
             match profile.mode {
                 Mode::Trust => _ = first.get_or_insert(token),
                 // It can refuse a request, but not let one pass.
@@ -141,53 +160,56 @@ impl Gateway {
             }
         }
         if let (None, Some(claimed)) = (&first, &claimed) {
-            self.claimed(caller, claimed).await?;
+            judged(self.claimed(asking, claimed).await)?;
         }
-        Ok(first)
+        doubt.map_or(Ok(first), |doubt| Err(doubt.into()))
     }
 
     /// Judges a token, where the claim headers agree with it.
-    async fn agreed(&self, caller: &Caller, token: &VerifiedToken, claimed: Option<&Claimed>) -> Result<(), Stop> {
+    async fn agreed(&self, asking: &Asking<'_>, token: &VerifiedToken, claimed: Option<&Claimed>) -> Result<(), Stop> {
         if claimed.is_some_and(|claimed| !claimed.agrees_with(token)) {
             return Err(Reason::Disagreement.into());
         }
-        self.verdict(caller, &claims_of(token)).await
+        self.verdict(asking, &claims_of(token)).await
     }
 
     /// What a token says, once it is known to say it.
-    async fn token(&self, mode: Mode, token: &str) -> Result<Arc<VerifiedToken>, Stop> {
-        if mode == Mode::Trust {
+    async fn token(&self, asking: &Asking<'_>, token: &str) -> Result<Arc<VerifiedToken>, Stop> {
+        if asking.profile.mode == Mode::Trust {
             return Ok(Arc::new(self.verifier.read(token)?));
         }
         let known = self.remembered.get(token, &self.verifier);
         let verified = match known {
             Ok(verified) => verified,
             Err(place) => {
-                // Fetching keys makes it large.
-                let verified = Arc::new(Box::pin(self.verifier.verify(token)).await?);
-                self.remembered.put(place, Arc::clone(&verified), &self.verifier);
-                if let (Some(iat), Some(exp)) = (verified.iat, verified.exp) {
-                    self.denylist.note_lifetime(&verified.issuer, exp.since(iat));
-                }
+                // Fetching keys makes it large, and is all that it may wait for.
+                let verified = timeout_at(asking.until, Box::pin(self.verifier.verify(token))).await;
+                let verified = Arc::new(verified.unwrap_or(Err(VerifyError::KeysUnavailable))?);
+                self.remembered.put(place, Arc::clone(&verified));
                 verified
             }
         };
         let limits = self.denylist.issuers().limits_of(&verified.issuer)?;
+        let lifetime_s = verified.iat.zip(verified.exp).map(|(iat, exp)| exp.since(iat));
+        // Told of any such token each time: it may have been told of others instead.
+        if let Some(lifetime_s) = lifetime_s.filter(|lifetime_s| *lifetime_s > limits.lifetime_max_s) {
+            self.denylist.note_lifetime(&verified.issuer, lifetime_s);
+        }
         let now = self.denylist.clock().now();
         let is_in_force = verified.is_in_force(now, limits.clock_skew_s, self.allow_without_exp);
         if is_in_force && self.verifier.is_for_us(&verified) { Ok(verified) } else { Err(Reason::NotInForce.into()) }
     }
 
     /// Judges claims that a gateway has verified and says in headers.
-    async fn claimed(&self, caller: &Caller, claimed: &Claimed) -> Result<(), Stop> {
+    async fn claimed(&self, asking: &Asking<'_>, claimed: &Claimed) -> Result<(), Stop> {
         let limits = self.denylist.issuers().resolve(claimed.iss.as_deref())?;
         let mut claims = claimed.claims(&limits.issuer)?;
         claims.family = limits.naming.family_of_session(claims.client_id.as_ref(), claims.sid.as_ref());
-        self.verdict(caller, &claims).await
+        self.verdict(asking, &claims).await
     }
 
-    async fn verdict(&self, caller: &Caller, claims: &TokenClaims<'_>) -> Result<(), Stop> {
-        if !caller.bounds.allow(claims.issuer, claims.client_id.as_ref()) {
+    async fn verdict(&self, asking: &Asking<'_>, claims: &TokenClaims<'_>) -> Result<(), Stop> {
+        if !asking.caller.bounds.allow(claims.issuer, claims.client_id.as_ref()) {
             return Err(Reason::Bound.into());
         }
         let brings = |selector| match selector {
@@ -197,9 +219,11 @@ impl Gateway {
         if !self.check_required.iter().all(|selector| brings(*selector)) {
             return Err(Reason::Incomplete.into());
         }
-        let verdict = match self.denylist.known(claims)? {
-            Some(verdict) => verdict,
-            None => self.denylist.check(claims, Priority::Ordinary).await?,
+        let verdict = if let Some(verdict) = self.denylist.known(claims)? {
+            verdict
+        } else {
+            let verdict = timeout_at(asking.until, self.denylist.check(claims, Priority::Ordinary)).await;
+            verdict.map_err(|_| Doubt::Late)??
         };
         let mut run = SeenRun::default();
         self.denylist.gather_seen(&mut run, claims, 1);

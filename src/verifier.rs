@@ -77,6 +77,7 @@ fn complete(
         is_refresh: claims.is_refresh,
         exp: claims.exp,
         iat: claims.iat,
+        keys_version: None,
         rest: claims.rest,
     })
 }
@@ -181,9 +182,9 @@ impl Verifier {
     async fn judge(&self, token: &str) -> Result<Judged, VerifyError> {
         let token = Unverified::parse(token)?;
         let (issuer, claims, is_complete) = self.read_claims(&token.payload()?)?;
-        issuer.judge(&token).await?;
+        let keys_version = Some(issuer.judge(&token).await?);
         let verified = complete(Some(&token), &issuer.name, &issuer.naming, claims)?;
-        Ok(Judged { token: verified, typ: token.typ, is_complete })
+        Ok(Judged { token: VerifiedToken { keys_version, ..verified }, typ: token.typ, is_complete })
     }
 
     /// Whose token it says to be, what it says, and whether it has every claim that its issuer requires.

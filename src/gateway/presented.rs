@@ -43,7 +43,7 @@ pub(super) fn present<'a>(profile: &'a Profile, headers: &'a impl Headers) -> Re
             TokenSource::Authorization => only(headers.all(AUTHORIZATION))?.map(bearer).transpose()?,
             TokenSource::Cookie(name) => {
                 let pairs = headers.all(COOKIE).flat_map(|value| value.split(|byte| *byte == b';'));
-                only(pairs.filter_map(|pair| cookie(pair, name)))?.map(unquoted).transpose()?
+                only(pairs.filter_map(|pair| cookie(pair, name)))?.transpose()?.map(unquoted).transpose()?
             }
         };
         presented.tokens.extend(token);
@@ -55,7 +55,7 @@ pub(super) fn present<'a>(profile: &'a Profile, headers: &'a impl Headers) -> Re
 }
 
 /// The one value, if there is one.
-fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, Reason> {
+fn only<T>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, Reason> {
     let first = values.next();
     if values.next().is_some() { Err(Reason::Ambiguous) } else { Ok(first) }
 }
@@ -67,10 +67,18 @@ fn bearer(value: &[u8]) -> Result<&str, Reason> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(Reason::Unreadable) }
 }
 
-/// The value of a pair `name=value` (RFC 6265 section 4.2.1) of this name.
-fn cookie<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+/// The value of a pair `name=value` (RFC 6265 section 4.2.1) of this name. What some backend or other would take for it (blanks
+/// before the `=`, no `=`, another case) is there too, and not understood.
+fn cookie<'a>(pair: &'a [u8], name: &str) -> Option<Result<&'a [u8], Reason>> {
     let pair = pair.trim_ascii();
-    pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    let (found, value) = match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&pair[..at], Some(&pair[at + 1..])),
+        None => (pair, None),
+    };
+    if !found.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()) {
+        return None;
+    }
+    Some(value.filter(|_| found == name.as_bytes()).ok_or(Reason::Unreadable))
 }
 
 /// A cookie's value without the quotes that may stand around it.
@@ -193,6 +201,12 @@ mod tests {
         assert_eq!(tokens(&["authorization"], &[("authorization", b"bEARER  a ")]).unwrap(), ["a"]);
         assert_eq!(tokens(&["cookie:at"], &[("cookie", b"at=\"a\"")]).unwrap(), ["a"]);
         assert_eq!(tokens(&["cookie:at"], &[("cookie", b"at=")]).unwrap(), [""], "judged, and no token");
+        for value in [&b"at =a"[..], b"x=1; at =a", b"at\t=a", b"at", b"x=1;at ", b"at = a", b"AT=a"] {
+            let found = tokens(&["cookie:at"], &[("cookie", value)]);
+            assert_eq!(found, Err(Reason::Unreadable), "a backend may see a cookie here: {value:?}");
+        }
+        assert_eq!(tokens(&["cookie:at"], &[("cookie", b"at =a; at=a")]), Err(Reason::Ambiguous));
+        assert_eq!(tokens(&["cookie:at"], &[("cookie", b"\tat=a\t; x")]).unwrap(), ["a"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
-use crate::token::{ClientId, Sid, Subject};
+use crate::token::{ClientId, Family, Sid, Subject};
 use crate::verifier::{VerifiedToken, Verifier};
 
 /// What one entry takes besides the claims it holds, about; bytes.
@@ -19,17 +19,9 @@ const ENTRY_BYTES: u64 = 512;
 /// Where a token is, or would be, remembered.
 type Place = [u8; 32];
 
-/// A token that was verified.
-#[derive(Clone)]
-struct Verified {
-    token: Arc<VerifiedToken>,
-    /// The version of the keys that it was verified by.
-    keys: u64,
-}
-
 /// A bounded memory.
 pub(super) struct Remembered {
-    cache: Option<Cache<Place, Verified, Bytes>>,
+    cache: Option<Cache<Place, Arc<VerifiedToken>, Bytes>>,
     /// Random, so that nobody can choose two tokens for one place.
     secret: [u8; 32],
 }
@@ -50,16 +42,16 @@ impl Remembered {
         let Some(cache) = &self.cache else { return Err(Place::default()) };
         let place = Sha256::new().chain_update(self.secret).chain_update(token).finalize().into();
         match cache.get(&place) {
-            Some(known) if verifier.keys_version(&known.token.issuer) == Some(known.keys) => Ok(known.token),
+            // By the keys that have vouched for it, not by those that there were when it was put here.
+            Some(known) if known.keys_version == verifier.keys_version(&known.issuer) => Ok(known),
             _ => Err(place),
         }
     }
 
-    /// Remembers a token that was just verified.
-    pub(super) fn put(&self, place: Place, token: Arc<VerifiedToken>, verifier: &Verifier) {
-        let Some(cache) = &self.cache else { return };
-        if let Some(keys) = verifier.keys_version(&token.issuer) {
-            cache.insert(place, Verified { token, keys });
+    /// Remembers a token that somebody's keys have vouched for.
+    pub(super) fn put(&self, place: Place, token: Arc<VerifiedToken>) {
+        if let (Some(cache), Some(_)) = (&self.cache, token.keys_version) {
+            cache.insert(place, token);
         }
     }
 }
@@ -68,8 +60,8 @@ impl Remembered {
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<Place, Verified> for Bytes {
-    fn weight(&self, _: &Place, Verified { token, .. }: &Verified) -> u64 {
+impl Weighter<Place, Arc<VerifiedToken>> for Bytes {
+    fn weight(&self, _: &Place, token: &Arc<VerifiedToken>) -> u64 {
         let rest = &token.rest;
         let claims = [
             token.issuer.as_str().len(),
@@ -77,6 +69,7 @@ impl Weighter<Place, Verified> for Bytes {
             token.sub.as_ref().map_or(0, |sub| Subject::as_str(sub).len()),
             token.sid.as_ref().map_or(0, |sid| Sid::as_str(sid).len()),
             token.client_id.as_ref().map_or(0, |client_id| ClientId::as_str(client_id).len()),
+            token.family.as_ref().map_or(0, |family| Family::as_str(family).len()),
             rest.aud.as_ref().map_or(0, |aud| aud.iter().map(|name| name.len() + size_of::<String>()).sum()),
             rest.scope.as_ref().map_or(0, String::len),
         ];

@@ -81,9 +81,21 @@ pub enum Doubt {
     /// No key is configured by which any token could be verified.
     #[error("tokens are to be verified, and no issuer with keys is configured")]
     NoKeys,
-    /// It took too long.
+    /// Looking it up in the denylist took too long.
     #[error("it took longer than {} ms", DEADLINE.as_millis())]
     Late,
+}
+
+impl Doubt {
+    /// Whether the denylist cannot say whether a genuine token is revoked. The other doubts are about the token itself: whoever
+    /// sends one can bring them about, by the issuer and the key that it names, and so they never let it pass.
+    #[must_use]
+    pub const fn is_of_the_denylist(self) -> bool {
+        match self {
+            Self::Denylist(_) | Self::Late => true,
+            Self::Keys | Self::NoKeys => false,
+        }
+    }
 }
 
 /// What stops a judgement.

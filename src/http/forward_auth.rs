@@ -13,11 +13,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::auth::{Seen, X_API_KEY, turned_away};
+use super::auth::{Seen, X_API_KEY, permitted, turned_away};
 use super::error::ApiError;
 use super::listener::Peer;
 use super::trace::Trace;
-use super::{Http, Route};
+use super::{Http, Route, audit};
 use crate::gateway::{Headers, Passed, Reason, Ruling};
 use crate::keys::{Caller, KeyRefusal, Scope};
 use crate::metrics::CheckMetrics;
@@ -109,8 +109,12 @@ pub(crate) fn admit(http: &Http, trace: &Trace, headers: &HeaderMap, peer: &Peer
         Ok(caller) => return Some(caller),
         Err(refusal) => refusal,
     };
-    http.denylist.note_stranger(trace.from());
-    // A flood of strangers does not fill the log.
+    match &refusal {
+        ApiError::Forbidden(_, id) => audit::refused::note_known(http, trace, id, PATH, StatusCode::FORBIDDEN),
+        ApiError::TooMany(limit) if !limit.is_of_strangers() => {}
+        _ => http.denylist.note_stranger(trace.from()),
+    }
+    // A flood of them does not fill the log.
     if !matches!(refusal, ApiError::TooMany(_)) {
         let (from, request_id) = (trace.from(), trace.id());
         tracing::error!(%refusal, %from, request_id, "a gateway is not known: its users are answered 503");
@@ -144,11 +148,7 @@ fn gateway(http: &Http, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiE
         Some(caller) => caller.clone(),
         None => by_key(http, headers, peer)?,
     };
-    if caller.scopes.contains(Scope::Check) {
-        return Ok(caller);
-    }
-    http.metrics.auth_failures.scope.increment(1);
-    Err(ApiError::Forbidden(Scope::Check, Arc::clone(&caller.id)))
+    permitted(http, caller, Scope::Check)
 }
 
 fn by_key(http: &Http, headers: &HeaderMap, peer: &Peer) -> Result<Caller, ApiError> {

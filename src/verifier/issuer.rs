@@ -80,21 +80,24 @@ impl TrustedIssuer {
 
     /// Which keys judge its tokens now, while they may be used: another number for every change.
     pub(super) fn keys_version(&self) -> Option<u64> {
-        self.source.as_ref().map_or(Some(0), |source| source.state().version(source.stale_max))
+        self.source.as_ref().map_or(Some(UNCHANGING), |source| source.state().version(source.stale_max))
     }
 
-    /// Judges the signature, with keys fetched anew where that may help and is permitted.
-    pub(super) async fn judge(&self, token: &Unverified<'_>) -> Result<(), VerifyError> {
+    /// Judges the signature, with keys fetched anew where that may help and is permitted. Gives the version of the keys that
+    /// vouch for it.
+    pub(super) async fn judge(&self, token: &Unverified<'_>) -> Result<u64, VerifyError> {
         let Some(source) = &self.source else {
             if self.keys.is_empty() {
                 return Err(Refusal::IssuerWithoutKeys.into());
             }
-            return Ok(judge(self.keys.iter(), token)?);
+            judge(self.keys.iter(), token)?;
+            return Ok(UNCHANGING);
         };
         let state = source.state();
-        let Err(miss) = self.judge_by(source, &state, token) else { return Ok(()) };
+        let Err(miss) = self.judge_by(source, &state, token) else { return Ok(state.version) };
         if miss.newer_keys_may_help && source.newer_than(&state).await {
-            return self.judge_by(source, &source.state(), token).map_err(|miss| miss.error);
+            let state = source.state();
+            return self.judge_by(source, &state, token).map(|()| state.version).map_err(|miss| miss.error);
         }
         Err(miss.error)
     }
@@ -110,6 +113,9 @@ impl TrustedIssuer {
         Err(Miss { error, newer_keys_may_help: published.is_none() || kid_unknown })
     }
 }
+
+/// The version of keys that only the config holds.
+const UNCHANGING: u64 = 0;
 
 /// How an error names a key.
 fn which(place: usize, key: &KeySettings) -> String {

@@ -34,7 +34,7 @@ pub(super) struct State {
     /// Of the set that brought `keys`.
     digest: u128,
     /// How often `keys` have changed.
-    version: u64,
+    pub(super) version: u64,
 }
 
 impl State {

@@ -28,6 +28,9 @@ pub struct VerifiedToken {
     pub exp: Option<NumericDate>,
     /// When it was issued; a fraction is rounded down.
     pub iat: Option<NumericDate>,
+    /// The version of the issuer's keys that vouched for it, as [`super::Verifier::keys_version`] counts them; none where somebody
+    /// else did.
+    pub keys_version: Option<u64>,
     /// What only those look at who judge a token as a whole.
     pub rest: Rest,
 }

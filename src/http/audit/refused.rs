@@ -25,11 +25,16 @@ pub(in super::super) fn note(http: &Http, trace: &Trace, seen: Option<&Seen>, re
         (StatusCode::FORBIDDEN, _) | (_, Some(ApiError::Bound(_))) => &seen.caller,
         _ => return,
     };
+    note_known(http, trace, actor, seen.route, status);
+}
+
+/// The same of a known caller.
+pub(in super::super) fn note_known(http: &Http, trace: &Trace, actor: &str, route: &'static str, status: StatusCode) {
     let origin = Origin {
-        actor: actor.as_ref().to_owned().into(),
+        actor: actor.to_owned().into(),
         source: Source::Api,
         from: trace.from(),
         request_id: trace.id().to_owned().into(),
     };
-    http.denylist.note_refused(origin, seen.route, status.as_u16());
+    http.denylist.note_refused(origin, route, status.as_u16());
 }

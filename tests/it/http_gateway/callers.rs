@@ -10,6 +10,7 @@ use revokd::token::{Issuer, Selector};
 use serde_json::json;
 
 use super::{ISS, app, app_with, ask, ask_as, assert_refused, bearer, claims, good, profile};
+use crate::clients::until;
 use crate::support::{Store, settings};
 use crate::test_app::{AWAY, START, TestApp, forged, token, trusted};
 
@@ -67,26 +68,63 @@ async fn what_every_check_must_bring_a_token_must_have() {
 }
 
 #[tokio::test]
-async fn doubt_is_503_unless_the_profile_is_open_and_then_it_is_counted_and_shown() {
-    let away = token(&claims(&json!({ "iss": AWAY })));
-    let closed = app_with(&[ISS, AWAY], |_| ());
-    assert_eq!(ask(&closed, &[bearer(&away)]).await.status, 503);
+async fn doubt_of_the_denylist_is_503_unless_the_profile_is_open_and_then_it_is_counted_and_shown() {
+    // Without a `jti` no read says that all is known.
+    let headers = [("x-jwt-sub", "alice".to_owned())];
+    let app = |unavailable| {
+        let app = app(|profile| (profile.claim_headers, profile.unavailable) = (true, unavailable));
+        app.readiness.set(Condition::Filter, false);
+        app
+    };
+    let closed = app(WhenUnavailable::Closed);
+    assert_eq!(ask(&closed, &headers).await.status, 503);
     let verbose = closed.get("/readyz?verbose").await;
     assert!(!String::from_utf8_lossy(&verbose.body).contains("fails open"));
 
-    let open = app_with(&[ISS, AWAY], |profile| profile.unavailable = WhenUnavailable::Open);
+    let open = app(WhenUnavailable::Open);
     for _ in 0..3 {
-        let answer = ask(&open, &[bearer(&away)]).await;
+        let answer = ask(&open, &headers).await;
         assert!(answer.status == 200 && !answer.headers.contains_key("x-auth-subject"), "{answer:?}");
     }
     assert_eq!(open.metric("revokd_gateway_requests_total{result=\"unjudged\",gateway=\"gate\"}").await, 3);
     let verbose = open.get("/readyz?verbose").await;
     let text = String::from_utf8_lossy(&verbose.body).into_owned();
     assert!(text.contains("[!]gateway gate fails open: 3 requests passed without a verdict"), "{text}");
-    // Open is for doubt only.
-    assert_refused(&ask(&open, &[bearer("x")]).await, "no token");
+    // Open is for doubt only, and a doubt about one thing presented is none about another.
+    for bad in ["x", &forged(&claims(&json!({})))] {
+        assert_refused(&ask(&open, &[bearer(bad)]).await, "no token");
+        assert_refused(&ask(&open, &[headers[0].clone(), bearer(bad)]).await, "no token, beside a doubt");
+    }
     open.post_json("/force-logout", &json!({ "sub": "alice", "iss": ISS })).await.ok();
     assert_refused(&ask(&open, &[bearer(&good())]).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_can_verify_never_passes_however_open_the_profile() {
+    for (issuers, iss) in [(&[ISS, AWAY][..], AWAY), (&[], ISS)] {
+        let open = app_with(issuers, |profile| profile.unavailable = WhenUnavailable::Open);
+        // Whoever sends a token chooses its issuer and its key.
+        let chosen = forged(&claims(&json!({ "iss": iss })));
+        assert_eq!(ask(&open, &[bearer(&chosen)]).await.status, 503, "{iss}");
+        assert_eq!(open.metric("revokd_gateway_requests_total{result=\"unjudged\",gateway=\"gate\"}").await, 0);
+        assert_eq!(open.metric("revokd_gateway_requests_total{result=\"unavailable\",gateway=\"gate\"}").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_without_the_scope_is_no_stranger_to_the_audit() {
+    let app = app(|_| ());
+    let key = app.key_with(&[Scope::Revoke]);
+    let headers = [("x-api-key", key.clone()), bearer(&good())];
+    assert_eq!(ask_as(&app, Peer::Unix, Method::GET, "/auth", &headers).await.status, 503);
+    let told = async |what: &str| {
+        let page = app.get("/audit").await.ok();
+        let records = page["records"].as_array().unwrap().iter().filter(|record| record["what"] == what);
+        records.map(|record| record["actor"].clone()).collect::<Vec<_>>()
+    };
+    let id = key.split('_').nth(1).unwrap();
+    until("it is told", async || told("refused").await == [json!(id)]).await;
+    assert_eq!(told("strangers").await, [json!(null); 0]);
 }
 
 #[tokio::test]
