@@ -158,7 +158,7 @@ pub struct Config {
     /// tokens_in = ["authorization"]           # where tokens are; and "cookie:NAME". Every one that is there is judged
     /// without_token = "refuse"                # what becomes of a request with nothing at all; or "pass"
     /// claim_headers = false                   # read X-Jwt-Jti, -Iss, -Sub, -Sid, -Client-Id, -Iat, which the gateway must set
-    /// unavailable = "closed"                  # when nobody can say, 503; "open" lets revoked tokens pass then, and says so
+    /// unavailable = "closed"                  # when the denylist cannot say, 503; "open": genuine tokens pass then, revoked or not
     /// ```
     #[config(default = [])]
     pub gateways: Vec<Profile>,

@@ -54,6 +54,12 @@ static FORMS: &[Form] = &[
     Form { gateway: "Envoy", how: OFF, files: &["benches/wire/gateways/envoy.yaml"], command: envoy },
     Form { gateway: "Envoy", how: "ext_authz, HTTP", files: &["deploy/gateways/envoy/envoy.yaml"], command: envoy },
     Form {
+        gateway: "Envoy",
+        how: "ext_authz, gRPC",
+        files: &["deploy/gateways/envoy/envoy-grpc.yaml"],
+        command: envoy_grpc,
+    },
+    Form {
         gateway: "Traefik",
         how: OFF,
         files: &["benches/wire/gateways/traefik.yaml", "benches/wire/gateways/dynamic.yaml"],
@@ -114,8 +120,16 @@ fn caddy(dir: &Path) -> Command {
 }
 
 fn envoy(_: &Path) -> Command {
+    envoy_by("envoy.yaml")
+}
+
+fn envoy_grpc(_: &Path) -> Command {
+    envoy_by("envoy-grpc.yaml")
+}
+
+fn envoy_by(file: &str) -> Command {
     let mut command = Command::new(packages().join("envoy/_bin/envoy"));
-    command.args(["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1", "-l", "warn"]);
+    command.args(["-c", file, "--disable-hot-restart", "--concurrency", "1", "-l", "warn"]);
     command
 }
 

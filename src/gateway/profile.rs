@@ -58,7 +58,8 @@ impl Default for Profile {
 pub enum Mode {
     /// All of it is judged: signature, times, audience, and then whether it is revoked.
     Verify,
-    /// The gateway has verified it: it is read strictly, and judged is only whether it is revoked.
+    /// The gateway has verified it: it is read strictly, or its payload is where the gateway sends that instead, and judged is
+    /// only whether it is revoked.
     Trust,
 }
 
@@ -78,7 +79,7 @@ pub enum WithoutToken {
 pub enum WhenUnavailable {
     /// It is refused, as unavailable.
     Closed,
-    /// It passes, is counted and logged. A revoked token passes then too.
+    /// It passes where its token is genuine and the denylist cannot say whether it is revoked; each is counted and logged.
     Open,
 }
 

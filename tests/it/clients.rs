@@ -2,6 +2,7 @@
 //! Apache. Around each lies a thin script or config in `clients/`, which doubles as an example of how to use revokd.
 
 mod apache;
+mod envoy;
 mod guards;
 mod oauth;
 mod provider;

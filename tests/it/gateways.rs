@@ -8,57 +8,62 @@ macro_rules! stands_every_trial {
     ($gateway:expr) => {
         #[tokio::test]
         async fn the_good_pass_and_nobody_else() {
-            super::trials::the_good_pass_and_nobody_else(&$gateway).await;
+            crate::gateways::trials::the_good_pass_and_nobody_else(&$gateway).await;
         }
 
         #[tokio::test]
         async fn what_is_revoked_is_refused_from_the_next_request_on() {
-            super::trials::what_is_revoked_is_refused_from_the_next_request_on(&$gateway).await;
+            crate::gateways::trials::what_is_revoked_is_refused_from_the_next_request_on(&$gateway).await;
         }
 
         #[tokio::test]
         async fn connections_are_kept_in_http_1_and_http_2() {
-            super::trials::connections_are_kept_in_http_1_and_http_2(&$gateway).await;
+            crate::gateways::trials::connections_are_kept_in_http_1_and_http_2(&$gateway).await;
         }
 
         #[tokio::test]
         async fn no_request_of_a_burst_passes_once_its_token_is_revoked() {
-            super::trials::no_request_of_a_burst_passes_once_its_token_is_revoked(&$gateway).await;
+            crate::gateways::trials::no_request_of_a_burst_passes_once_its_token_is_revoked(&$gateway).await;
         }
 
         #[tokio::test]
         async fn what_clients_smuggle_changes_nothing_and_ends_here() {
-            super::smuggling::what_clients_smuggle_changes_nothing_and_ends_here(&$gateway).await;
+            crate::gateways::smuggling::what_clients_smuggle_changes_nothing_and_ends_here(&$gateway).await;
         }
 
         #[tokio::test]
         async fn no_client_takes_away_what_revokd_has_said() {
-            super::smuggling::no_client_takes_away_what_revokd_has_said(&$gateway).await;
-        }
-
-        #[tokio::test]
-        async fn revokd_is_told_nothing_that_a_client_could_forge() {
-            super::smuggling::revokd_is_told_nothing_that_a_client_could_forge(&$gateway).await;
+            crate::gateways::smuggling::no_client_takes_away_what_revokd_has_said(&$gateway).await;
         }
 
         #[tokio::test]
         async fn nobody_passes_while_revokd_is_down_or_slow() {
-            super::outages::nobody_passes_while_revokd_is_down_or_slow(&$gateway).await;
+            crate::gateways::outages::nobody_passes_while_revokd_is_down_or_slow(&$gateway).await;
         }
 
         #[tokio::test]
         async fn nobody_passes_while_revokd_is_full() {
-            super::outages::nobody_passes_while_revokd_is_full(&$gateway).await;
+            crate::gateways::outages::nobody_passes_while_revokd_is_full(&$gateway).await;
         }
 
         #[test]
         fn the_page_is_of_the_tested_files() {
-            super::docs::the_page_is_of_the_tested_files(&$gateway);
+            crate::gateways::docs::the_page_is_of_the_tested_files(&$gateway);
         }
 
         #[tokio::test]
         async fn nobody_passes_a_gateway_that_revokd_does_not_know() {
-            super::outages::nobody_passes_a_gateway_that_revokd_does_not_know(&$gateway).await;
+            crate::gateways::outages::nobody_passes_a_gateway_that_revokd_does_not_know(&$gateway).await;
+        }
+    };
+}
+
+/// The trial of what exactly is asked, on a gateway that asks at `/auth`.
+macro_rules! tells_revokd_by_http {
+    ($gateway:expr) => {
+        #[tokio::test]
+        async fn revokd_is_told_nothing_that_a_client_could_forge() {
+            crate::gateways::smuggling::revokd_is_told_nothing_that_a_client_could_forge(&$gateway).await;
         }
     };
 }
@@ -104,21 +109,8 @@ impl Guarded {
     }
 
     /// The same with these `KEY=VALUE` settings of revokd.
-    async fn with(gateway: &'static Gateway, protocol: Protocol, mut settings: Vec<String>) -> Self {
-        let mint = Mint::new();
-        let of_issuer = format!("clock_skew_s = 0\naudience = [{AUDIENCE:?}]\njwks_file");
-        let toml = mint.issuers_toml(ISS).replacen("jwks_file", &of_issuer, 1);
-        // A port of its own, for the one that comes after it must have the same.
-        let revokd = free_port();
-        settings.push(format!("server.listen=127.0.0.1:{revokd}"));
-        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        let home = Home::with_config(&toml, &settings);
-        let server = home.start().await;
-        let backend = Backend::start().await;
-        let addresses = Addresses { revokd, backend: backend.port, key: key(&server, &["check"]).await };
-        let process = Process::start(gateway, protocol, &addresses).await;
-        backend.forget();
-        Self { mint, home, server, backend, process, addresses }
+    async fn with(gateway: &'static Gateway, protocol: Protocol, settings: Vec<String>) -> Self {
+        Plan { settings, ..Plan::new() }.carry_out(gateway, protocol).await
     }
 
     /// A token of this subject that is good.
@@ -177,6 +169,41 @@ impl Guarded {
 
     async fn revoke(&self, token: &str) {
         self.server.ok("/revoke", &json!({ "token": token })).await;
+    }
+}
+
+/// What is told otherwise of a gateway and its revokd.
+struct Plan {
+    mint: Mint,
+    /// A port of revokd's own, for the one that comes after it must have the same.
+    revokd: u16,
+    /// More of its config.
+    toml: String,
+    /// And `KEY=VALUE` settings.
+    settings: Vec<String>,
+    /// Other ports of the gateway's files, each with the one in its place.
+    others: Vec<(u16, u16)>,
+}
+
+impl Plan {
+    fn new() -> Self {
+        let (toml, settings, others) = (String::new(), Vec::new(), Vec::new());
+        Self { mint: Mint::new(), revokd: free_port(), toml, settings, others }
+    }
+
+    async fn carry_out(self, gateway: &'static Gateway, protocol: Protocol) -> Guarded {
+        let Self { mint, revokd, toml, mut settings, others } = self;
+        let of_issuer = format!("clock_skew_s = 0\naudience = [{AUDIENCE:?}]\njwks_file");
+        let toml = mint.issuers_toml(ISS).replacen("jwks_file", &of_issuer, 1) + &toml;
+        settings.push(format!("server.listen=127.0.0.1:{revokd}"));
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+        let home = Home::with_config(&toml, &settings);
+        let server = home.start().await;
+        let backend = Backend::start().await;
+        let addresses = Addresses { revokd, backend: backend.port, others, key: key(&server, &["check"]).await };
+        let process = Process::start(gateway, protocol, &addresses).await;
+        backend.forget();
+        Guarded { mint, home, server, backend, process, addresses }
     }
 }
 

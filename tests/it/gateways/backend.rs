@@ -1,4 +1,4 @@
-//! What lies behind a gateway: it answers 200 to everything, and remembers what it was asked.
+//! What lies behind or beside a gateway: it answers 200 to everything, and remembers what it was asked.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -35,15 +35,15 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) async fn start() -> Self {
-        Self::saying(HeaderMap::new()).await
+        Self::saying(HeaderMap::new(), "").await
     }
 
-    /// One that answers with these headers.
-    pub(super) async fn saying(headers: HeaderMap) -> Self {
+    /// One that answers with these headers and this body.
+    pub(super) async fn saying(headers: HeaderMap, body: impl Into<Bytes>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Requests::default();
-        let router = Router::new().fallback(answer).with_state((Arc::clone(&requests), headers));
+        let router = Router::new().fallback(answer).with_state((Arc::clone(&requests), headers, body.into()));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { port, requests, task }
     }
@@ -64,11 +64,13 @@ impl Drop for Backend {
     }
 }
 
-async fn answer(State((requests, headers)): State<(Requests, HeaderMap)>, request: Request) -> Response<Body> {
+type Answers = (Requests, HeaderMap, Bytes);
+
+async fn answer(State((requests, headers, said)): State<Answers>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1024).await.unwrap();
     requests.lock().unwrap().push(Seen { parts, body });
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(said.into());
     *response.headers_mut() = headers;
     response
 }

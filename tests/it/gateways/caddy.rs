@@ -28,3 +28,4 @@ fn command(dir: &Path, _: Protocol) -> Command {
 }
 
 stands_every_trial!(CADDY);
+tells_revokd_by_http!(CADDY);

@@ -23,3 +23,4 @@ fn command(_: &Path, _: Protocol) -> Command {
 }
 
 stands_every_trial!(HAPROXY);
+tells_revokd_by_http!(HAPROXY);

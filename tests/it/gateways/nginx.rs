@@ -39,3 +39,4 @@ fn command(dir: &Path, protocol: Protocol) -> Command {
 }
 
 stands_every_trial!(NGINX);
+tells_revokd_by_http!(NGINX);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
-use super::{Addresses, Gateway, Guarded, Process, Protocol, bearer};
+use super::{Gateway, Guarded, Process, Protocol, bearer};
 use crate::clients::until;
 
 /// Longest that the quickest of a few answers may take: the shipped timeouts are one second, and half of it to connect.
@@ -79,8 +79,8 @@ pub(super) async fn nobody_passes_while_revokd_is_full(gateway: &'static Gateway
 pub(super) async fn nobody_passes_a_gateway_that_revokd_does_not_know(gateway: &'static Gateway) {
     let mut guarded = Guarded::start(gateway, Protocol::Http1).await;
     let good = guarded.token("good");
-    let wrong = Addresses { key: format!("revokd_0123456789ab_{}", "A".repeat(43)), ..guarded.addresses };
-    guarded.process = Process::start(gateway, Protocol::Http1, &wrong).await;
+    guarded.addresses.key = format!("revokd_0123456789ab_{}", "A".repeat(43));
+    guarded.process = Process::start(gateway, Protocol::Http1, &guarded.addresses).await;
     // Not 401: the token is good.
     until("revokd answers in time", async || {
         let answer = guarded.get(&[("authorization", &bearer(&good))]).await;

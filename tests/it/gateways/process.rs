@@ -43,6 +43,8 @@ pub(super) struct Gateway {
 pub(super) struct Addresses {
     pub(super) revokd: u16,
     pub(super) backend: u16,
+    /// Other ports of the files, each with the one in its place.
+    pub(super) others: Vec<(u16, u16)>,
     pub(super) key: String,
 }
 
@@ -61,6 +63,7 @@ impl Process {
         for _ in 0..5 {
             let (dir, port) = (TempDir::new().unwrap(), free_port());
             let mut ports = vec![(REVOKD, addresses.revokd), (BACKEND, addresses.backend), (FRONT, port)];
+            ports.extend(&addresses.others);
             ports.extend(gateway.own_ports.iter().map(|&own| (own, free_port())));
             write(gateway, dir.path(), &ports, &addresses.key);
             let log = File::create(dir.path().join("gateway.log")).unwrap();

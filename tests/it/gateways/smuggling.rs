@@ -30,7 +30,7 @@ const SMUGGLED: [(&str, &str); 21] = [
     ("x-jwt_jti", "smuggled"),
 ];
 
-fn with(token: &str) -> Vec<(&str, &str)> {
+pub(super) fn with(token: &str) -> Vec<(&str, &str)> {
     SMUGGLED.into_iter().chain([("authorization", token)]).collect()
 }
 
@@ -40,7 +40,7 @@ fn is_ours(name: &str) -> bool {
     name == "x-api-key" || ["x-auth-", "x-jwt-", "x-revocation-"].iter().any(|begun| name.starts_with(begun))
 }
 
-fn ours(headers: &HeaderMap) -> Vec<(&str, &str)> {
+pub(super) fn ours(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
     let mut ours: Vec<_> = headers.filter(|(name, _)| is_ours(name)).collect();
     ours.sort_unstable();
@@ -104,8 +104,13 @@ pub(super) async fn no_client_takes_away_what_revokd_has_said(gateway: &'static 
 pub(super) async fn revokd_is_told_nothing_that_a_client_could_forge(gateway: &'static Gateway) {
     // In the place of revokd: it lets everybody pass, and remembers what it was told.
     let says = HeaderMap::from_iter([("x-auth-subject".parse().unwrap(), HeaderValue::from_static("alice"))]);
-    let (revokd, backend) = (Backend::saying(says).await, Backend::start().await);
-    let addresses = Addresses { revokd: revokd.port, backend: backend.port, key: "the-gateways-own".to_owned() };
+    let (revokd, backend) = (Backend::saying(says, "").await, Backend::start().await);
+    let addresses = Addresses {
+        revokd: revokd.port,
+        backend: backend.port,
+        others: Vec::new(),
+        key: "the-gateways-own".to_owned(),
+    };
     let process = Process::start(gateway, Protocol::Http1, &addresses).await;
     revokd.forget();
     backend.forget();

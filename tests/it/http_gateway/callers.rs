@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{ISS, app, app_with, ask, ask_as, assert_refused, bearer, claims, good, profile};
 use crate::clients::until;
 use crate::support::{Store, settings};
-use crate::test_app::{AWAY, START, TestApp, forged, token, trusted};
+use crate::test_app::{AWAY, LIFETIME_MAX_S, START, TestApp, forged, token, trusted};
 
 #[tokio::test]
 async fn a_gateway_is_known_by_its_credential_and_503_tells_it_that_it_is_not() {
@@ -182,4 +182,23 @@ async fn a_certificate_is_a_credential_with_a_profile_of_its_own() {
     assert_eq!(ask(peer("cert:dns:gate", Scope::Check)).await, 200, "its profile lets it pass");
     assert_eq!(ask(peer("cert:dns:other", Scope::Check)).await, 401, "another one has the default profile");
     assert_eq!(ask(peer("cert:dns:gate", Scope::Revoke)).await, 503, "the scope is another");
+}
+
+#[tokio::test]
+async fn a_longer_life_is_told_of_though_others_were_told_of_first_and_the_token_is_remembered() {
+    let app = app(|_| ());
+    let longer = |times: i64| {
+        let exp = START.0 + times * LIFETIME_MAX_S + 1;
+        token(&claims(&json!({ "jti": format!("t-{times}"), "exp": exp })))
+    };
+    // Of these, all within a second, the history is told of the first.
+    for times in [1, 4, 16] {
+        assert_eq!(ask(&app, &[bearer(&longer(times))]).await.status, 200);
+    }
+    app.time.pass(1);
+    assert_eq!(ask(&app, &[bearer(&longer(16))]).await.status, 200);
+    let now = app.denylist.clock().now().latest.0;
+    let cutoff = app.post_json("/force-logout", &json!({ "sub": "bob" })).await.ok();
+    let ends_at = cutoff["expires_at"].as_i64().unwrap();
+    assert!(ends_at > now + 16 * LIFETIME_MAX_S, "a cutoff outlives every token that was seen: {cutoff}");
 }
