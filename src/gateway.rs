@@ -190,9 +190,8 @@ impl Gateway {
             }
         };
         let limits = self.denylist.issuers().limits_of(&verified.issuer)?;
-        let lifetime_s = verified.iat.zip(verified.exp).map(|(iat, exp)| exp.since(iat));
-        // Told of any such token each time: it may have been told of others instead.
-        if let Some(lifetime_s) = lifetime_s.filter(|lifetime_s| *lifetime_s > limits.lifetime_max_s) {
+        // The history is told of any such token each time: it may have been told of others instead.
+        if let Some(lifetime_s) = verified.lifetime_s().filter(|lifetime_s| *lifetime_s > limits.lifetime_max_s) {
             self.denylist.note_lifetime(&verified.issuer, lifetime_s);
         }
         let now = self.denylist.clock().now();

@@ -105,7 +105,7 @@ const CHECK_CLIENT: Access = Access::Client(Scope::Check);
 
 /// Every route there is.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 24] = [
+pub static ROUTES: [Route; 25] = [
     Route { method: Method::POST,   path: revoke::PATH,          access: REVOKE, pace: COMMON, endpoint: || post(revoke::revoke) },
     Route { method: Method::GET,    path: check::BY_PATH,      access: CHECK,  pace: COMMON, endpoint: || get(check::by_path) },
     Route { method: Method::GET,    path: "/check",            access: CHECK,  pace: COMMON, endpoint: || get(check::by_query) },
@@ -129,6 +129,7 @@ pub static ROUTES: [Route; 24] = [
     Route { method: Method::GET,    path: "/readyz",           access: OPEN,   pace: FREE,   endpoint: || get(probes::readyz) },
     Route { method: Method::GET,    path: "/metrics",          access: OPEN,   pace: FREE,   endpoint: || get(probes::metrics) },
     Route { method: Method::GET,    path: oauth::METADATA,     access: OPEN,   pace: FREE,   endpoint: || get(oauth::metadata::metadata) },
+    Route { method: Method::GET,    path: oauth::METADATA_OF_PATH, access: OPEN, pace: FREE,   endpoint: || get(oauth::metadata::metadata_of_path) },
     Route { method: Method::GET,    path: "/openapi.json",     access: OPEN,   pace: FREE,   endpoint: || get(openapi::description) },
 ];
 
@@ -204,6 +205,8 @@ pub struct Http {
     in_flight: InFlight,
     /// Bytes of bodies held.
     bodies: InFlight,
+    /// Bytes held of those bodies that are read before it is known who sends them.
+    bodies_of_strangers: InFlight,
     /// How often somebody has asked lately.
     paces: Paces,
     /// Whoever uses an open route, or checks where checks are keyless.
@@ -222,6 +225,8 @@ impl Http {
     ) -> Arc<Self> {
         let in_flight = InFlight::new("server.in_flight_ids_max", settings.in_flight_ids_max);
         let bodies = InFlight::new("limits.bodies_bytes_max", settings.bodies_bytes_max);
+        // Whoever has shown no key yet takes nothing from those who have.
+        let bodies_of_strangers = InFlight::new("a quarter of limits.bodies_bytes_max", settings.bodies_bytes_max / 4);
         let anonymous = Caller::new("", Scopes::of(&[Scope::Check]));
         let paces = Paces::new(&settings);
         let gateway = Gateway::new(
@@ -245,6 +250,7 @@ impl Http {
             gateway,
             in_flight,
             bodies,
+            bodies_of_strangers,
             paces,
             anonymous,
         })

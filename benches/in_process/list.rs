@@ -123,6 +123,7 @@ fn log_out(store: &Store, number: u64) {
         issuer: issuer(LARGE),
         target: Target::Sid(Sid::parse(Ids::new(3).at(number)).unwrap_or_else(|error| panic!("{error}"))),
         issued_before: None,
+        by_issuers_clock: false,
         reason: None,
     };
     let outcome = store.block_on(store.denylist.log_out(request, Origin::INTERNAL, true));

@@ -69,7 +69,8 @@ pub struct Limits {
     pub line_bytes_max: usize,
 
     /// Most bytes of request bodies held at one moment, all requests together; beyond it a request is answered 503. A tenth
-    /// is reserved for admins; the rest must hold `body_bytes_max` and `ndjson_bytes_max`. 1,024 to 1,099,511,627,776.
+    /// is reserved for admins; the rest must hold `body_bytes_max` and `ndjson_bytes_max`. Bodies that are read before it is
+    /// known who sends them (forms) have a quarter of it besides. 1,024 to 1,099,511,627,776.
     #[config(default = 268_435_456)]
     pub bodies_bytes_max: usize,
 

@@ -23,17 +23,23 @@ impl Denylist {
         filter: AuditFilter,
         before: Option<Seq>,
         limit: usize,
+        priority: Priority,
     ) -> Result<AuditPage, Unavailable> {
         let before = before.unwrap_or(Seq::MAX);
-        self.read_audit(move |trail| audit::page(trail, &filter, before, limit)).await
+        self.read_audit(priority, move |trail| audit::page(trail, &filter, before, limit)).await
     }
 
     /// Audit records above `after`, oldest first: a part of bounded size.
     ///
     /// # Errors
     /// As [`Self::audit`].
-    pub async fn audit_part(&self, filter: AuditFilter, after: Seq) -> Result<AuditPart, Unavailable> {
-        self.read_audit(move |trail| audit::part(trail, &filter, after)).await
+    pub async fn audit_part(
+        &self,
+        filter: AuditFilter,
+        after: Seq,
+        priority: Priority,
+    ) -> Result<AuditPart, Unavailable> {
+        self.read_audit(priority, move |trail| audit::part(trail, &filter, after)).await
     }
 
     /// Takes note for the audit that a known caller was refused. Waits for nothing; it is journaled with what comes next,
@@ -51,10 +57,11 @@ impl Denylist {
 
     async fn read_audit<T: Send + 'static>(
         &self,
+        priority: Priority,
         read: impl Fn(&Trail) -> Result<T, TrailError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let state = self.state.clone();
-        self.reads.run(Priority::Admin, move || read_newest(&state, &read)).await
+        self.reads.run(priority, move || read_newest(&state, &read)).await
     }
 }
 

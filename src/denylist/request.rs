@@ -51,6 +51,8 @@ pub struct LogOutRequest {
     pub target: Target<'static>,
     /// The last second whose tokens are revoked; now if absent. May lie in the past, not in the future.
     pub issued_before: Option<NumericDate>,
+    /// Whether the issuer itself has said when, whose clock may run ahead of ours by its `clock_skew_s`.
+    pub by_issuers_clock: bool,
     /// Why.
     pub reason: Option<Reason<'static>>,
 }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::check::priority;
 use super::error::ApiError;
 use super::extract::Query;
 use super::openapi::Guarded;
@@ -69,10 +70,11 @@ pub(crate) async fn audit(
         if limit.is_some() {
             return Err(ApiError::invalid("limit", "`limit` is for pages; an export has all records"));
         }
-        return export::answer(http.denylist.clone(), filter, after.unwrap_or(0)).await;
+        return export::answer(http.denylist.clone(), priority(&caller), filter, after.unwrap_or(0)).await;
     }
     let limit = limit_of(limit.as_deref())?;
-    let AuditPage { records, next, from, head: (seq, hash) } = http.denylist.audit(filter, after, limit).await?;
+    let AuditPage { records, next, from, head: (seq, hash) } =
+        http.denylist.audit(filter, after, limit, priority(&caller)).await?;
     let records = records.iter().map(record::to_wire).collect::<Result<_, _>>()?;
     let head = AuditHead { seq, hash: hash.to_string() };
     Ok(Json(AuditRecords { records, next: next.map(|seq| seq.to_string()), from, head }).into_response())

@@ -210,9 +210,6 @@ impl<'h> Many<'h> {
     async fn ask_token(&mut self, http: &Http, caller: &Caller, token: &str) -> Result<(), ApiError> {
         match http.verifier.verify(token).await {
             Ok(token) => {
-                if let (Some(exp), Some(iat)) = (token.exp, token.iat) {
-                    http.denylist.note_lifetime(&token.issuer, exp.since(iat));
-                }
                 self.ask(http, &Asked::of_token(http, caller, &token)?)?;
             }
             Err(VerifyError::Refused(reason)) => {

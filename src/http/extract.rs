@@ -100,7 +100,7 @@ pub(crate) async fn whole<'a>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Whole<'a>, ApiError> {
-    whole_within(http, caller, headers, body, (BODY_BYTES_MAX, http.settings.body_bytes_max)).await
+    whole_within(http.bodies.begin(caller), headers, body, (BODY_BYTES_MAX, http.settings.body_bytes_max)).await
 }
 
 /// The config key of the limit on whole bodies.
@@ -120,13 +120,12 @@ pub(crate) async fn message<'a>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Whole<'a>, ApiError> {
-    whole_within(http, caller, headers, body, ("of gRPC messages", MESSAGE_BYTES_MAX)).await
+    whole_within(http.bodies.begin(caller), headers, body, ("of gRPC messages", MESSAGE_BYTES_MAX)).await
 }
 
-/// As [`whole`], within the limit of this name.
+/// As [`whole`], within the limit of this name; `held` holds what of it there is.
 async fn whole_within<'a>(
-    http: &'a Http,
-    caller: &Caller,
+    held: Permit<'a>,
     headers: &HeaderMap,
     mut body: Body,
     (name, max): (&'static str, usize),
@@ -135,7 +134,7 @@ async fn whole_within<'a>(
     // Within the limit, which is a usize.
     let declared = usize::try_from(declared_within(headers, name, limit)?).unwrap_or(max);
     let bytes = Vec::with_capacity(declared.min(BODY_BYTES_USUAL));
-    let mut whole = Whole { held: http.bodies.begin(caller), bytes };
+    let mut whole = Whole { bytes, held };
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken_off(&error))?.into_data() else { continue };
         let read = whole.bytes.len().saturating_add(data.len());

@@ -73,6 +73,7 @@ fn read(http: &Http, members: &Members<'_>) -> Result<LogOutRequest, ApiError> {
         target: target(members)?,
         issuer: http.denylist.issuers().resolve(members.text("iss")?.as_deref())?.issuer.clone(),
         issued_before: members.date("issued_before")?,
+        by_issuers_clock: false,
         reason: members.text("reason")?.map(Reason::parse).transpose()?.map(Reason::into_owned),
     })
 }

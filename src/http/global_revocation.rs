@@ -17,9 +17,12 @@ use super::trace::Trace;
 use super::{Http, bound};
 use crate::denylist::{LogOutOutcome, LogOutRequest};
 use crate::keys::{Caller, Scope};
-use crate::revocation::Target;
+use crate::revocation::{Reason, Target};
 use crate::token::Subject;
 use crate::wire::GlobalRevocationBody;
+
+/// What is kept as the reason.
+const REASON: &str = "global token revocation";
 
 /// The path of the draft.
 pub(crate) const PATH: &str = "/global-token-revocation";
@@ -78,7 +81,8 @@ fn read(http: &Http, body: &[u8]) -> Result<LogOutRequest, ApiError> {
         target: Target::Sub(Subject::parse(sub)?.into_owned()),
         issuer: http.denylist.issuers().resolve(iss.as_deref())?.issuer.clone(),
         issued_before: None,
-        reason: None,
+        by_issuers_clock: false,
+        reason: Some(Reason::parse(REASON)?),
     })
 }
 

@@ -34,6 +34,11 @@ impl InFlight {
         Permit { in_flight: self, held: 0, limit }
     }
 
+    /// The same where nothing is kept, because nobody is known.
+    pub(crate) fn begin_whole(&self) -> Permit<'_> {
+        Permit { in_flight: self, held: 0, limit: self.max }
+    }
+
     /// A permit that holds `count`.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ pub(crate) const BACKCHANNEL: &str = "/backchannel-logout";
 /// The path of RFC 8414.
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 
+/// The same with the path of the issuer behind it (RFC 8414 section 3.1).
+pub(crate) const METADATA_OF_PATH: &str = "/.well-known/oauth-authorization-server/{*path}";
+
 /// Whether errors at this path are OAuth errors.
 pub(crate) fn speaks(path: &str) -> bool {
     matches!(path, REVOKE | INTROSPECT | BACKCHANNEL)

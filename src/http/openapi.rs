@@ -30,7 +30,7 @@ use crate::wire::Problem;
     paths(
         revoke::revoke, check::by_path, check::by_query, check_many::check, forward_auth::at_path, forward_auth::below, force_logout::force_logout,
         revocations::list, revocations::show, restore::restore, keys::list, keys::create, keys::revoke, audit::audit, purge::purge, probes::livez, probes::readyz, probes::metrics, description,
-        global_revocation::revoke, oauth::revoke::revoke, oauth::introspect::introspect, oauth::metadata::metadata,
+        global_revocation::revoke, oauth::revoke::revoke, oauth::introspect::introspect, oauth::metadata::metadata, oauth::metadata::metadata_of_path,
         oauth::backchannel::log_out,
     ),
     components(schemas(crate::wire::RevokeManyAnswer, crate::wire::OAuthError)),

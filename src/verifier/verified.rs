@@ -52,6 +52,12 @@ pub struct Rest {
 }
 
 impl VerifiedToken {
+    /// How long it lives, seconds; `None` where it says not both when it was issued and when it expires.
+    #[must_use]
+    pub fn lifetime_s(&self) -> Option<i64> {
+        Some(self.exp?.since(self.iat?))
+    }
+
     /// Whether its time is now (`exp` and `nbf`, RFC 7519 sections 4.1.4 and 4.1.5). Where the clock is doubted, the later of
     /// the two times that may be true decides about `exp` and the earlier about `nbf`. But what its issuer has signed was
     /// issued by then: where `iat` says that `nbf` had come, that counts, or a server that was stopped for long would refuse

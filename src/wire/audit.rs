@@ -17,7 +17,7 @@ pub struct AuditRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub actor: Option<String>,
-    /// The door: `api`, `cli` or `internal`.
+    /// The door: `api`, `cli`, `backchannel` or `internal`.
     pub source: String,
     /// The address at the other end of the connection, or `unix`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,10 +51,16 @@ pub struct AuditRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub issued_before: Option<i64>,
-    /// Until when the entry lives.
+    /// Until when the entry lives; of a key, the first second at which it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub expires_at: Option<i64>,
+    /// Of a key: the issuers that it is bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<String>,
+    /// Of a key: the clients whose tokens it is bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_ids: Vec<String>,
     /// Of a raised lifetime: how long the issuer's tokens are taken to live, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -11,12 +11,13 @@ use serde_json::json;
 use super::test_app::{Answer, START, TestApp, token};
 
 /// What everybody may ask. Whatever is added here is open to the world.
-const OPEN: [(&str, &str); 6] = [
+const OPEN: [(&str, &str); 7] = [
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/openapi.json"),
     ("get", "/.well-known/oauth-authorization-server"),
+    ("get", "/.well-known/oauth-authorization-server/{path}"),
     // Its token is the authentication.
     ("post", "/backchannel-logout"),
 ];
@@ -25,7 +26,7 @@ const ISS: &str = "https://a";
 
 /// Raw tokens can be verified, and the metadata is there.
 fn app() -> TestApp {
-    let public_url = "https://revokd.example".to_owned();
+    let public_url = "https://revokd.example/{path}".to_owned();
     TestApp::with(HttpSettings { public_url, ..HttpSettings::default() }, &[ISS])
 }
 

@@ -117,7 +117,7 @@ async fn where_checks_are_keyless_a_key_that_is_presented_is_judged_all_the_same
 
 #[tokio::test]
 async fn open_routes_answer_without_a_key() {
-    let public_url = "https://revokd.example".to_owned();
+    let public_url = "https://revokd.example/{*path}".to_owned();
     let app = TestApp::with(HttpSettings { public_url, ..HttpSettings::default() }, &[]);
     for route in ROUTES.iter().filter(|route| route.access == Access::Open && route.method == Method::GET) {
         for method in [Method::GET, Method::HEAD] {

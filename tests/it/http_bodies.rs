@@ -108,6 +108,30 @@ async fn what_has_arrived_of_a_body_is_held_until_its_request_ends() {
 }
 
 #[tokio::test]
+async fn strangers_hold_a_quarter_besides_and_take_nothing_from_those_who_are_known() {
+    let app = app(400_000);
+    let user = app.key_with(&[Scope::Revoke]);
+    let (form, piece) = ("application/x-www-form-urlencoded", format!("token={}", "a".repeat(60_000)));
+    let paths = ["/oauth2/introspect", "/oauth2/revoke"];
+    let (sender, wanting, body) = sent();
+    sender.send(piece.clone().into()).unwrap();
+    let request = |path, body| Request::post(path).header("content-type", form).body(body).unwrap();
+    let slow = app.send(request(paths[0], body));
+    let meanwhile = async {
+        wanting.notified().await;
+        for path in paths {
+            let answer = app.send(request(path, piece.clone().into())).await;
+            assert_eq!(answer.status, 503, "{path}: more than strangers may hold: {answer:?}");
+        }
+        app.send(revoke(&user, JSON, text(100) + &" ".repeat(359_900))).await.ok();
+        drop(sender);
+    };
+    let (slow, ()) = tokio::join!(slow, meanwhile);
+    assert_eq!(slow.status, 401);
+    assert_eq!(app.send(request(paths[0], piece.into())).await.status, 401, "it was given back");
+}
+
+#[tokio::test]
 async fn an_ndjson_body_holds_what_has_not_been_revoked_yet_and_no_more() {
     let app = app(60_000);
     let user = app.key_with(&[Scope::Revoke]);

@@ -108,6 +108,15 @@ async fn the_metadata_says_what_is_there_and_is_not_there_without_a_public_url()
         "global_token_revocation_endpoint": format!("{url}/global-token-revocation"),
     });
     assert_eq!(said, expected);
+    // Where clients look for it (RFC 8414 section 3.1): the path of the issuer stands behind.
+    assert_eq!(app.get(&format!("{METADATA}/revokd")).await.ok(), expected);
+    for other in ["/", "/revok", "/revokd/", "/revokd/x", "//revokd", "/x/revokd"] {
+        app.get(&format!("{METADATA}{other}")).await.problem(404);
+    }
+    let app =
+        TestApp::with(HttpSettings { public_url: "https://gw.example".to_owned(), ..HttpSettings::default() }, &[]);
+    assert_eq!(app.get(METADATA).await.ok()["issuer"], "https://gw.example");
+    app.get(&format!("{METADATA}/revokd")).await.problem(404);
     let problem = TestApp::new().get(METADATA).await.problem(404);
     assert!(problem["detail"].as_str().unwrap().contains("server.public_url"));
 }

@@ -6,7 +6,7 @@ use revokd::keys::Scope;
 use revokd::token::{ClientId, Issuer, Selector};
 use serde_json::{Value, json};
 
-use super::test_app::{AWAY, Answer, FOR_US, START, TestApp, forged, token};
+use super::test_app::{AWAY, Answer, FOR_US, LIFETIME_MAX_S, START, TestApp, forged, token};
 
 const INTROSPECT: &str = "/oauth2/introspect";
 const ISS: &str = "https://a";
@@ -210,4 +210,13 @@ async fn a_token_without_jti_is_known_and_no_jti_is_made_up_for_it() {
     assert_eq!((&said["active"], said.get("jti")), (&json!(true), None));
     app.post_json("/revoke", &json!({ "token": nameless })).await.ok();
     assert_inactive(&ask(&app, &nameless).await, "revoked by what is signed");
+}
+
+#[tokio::test]
+async fn an_introspection_that_sees_a_token_of_a_longer_life_puts_off_the_ends_of_cutoffs() {
+    let app = app();
+    let exp = START.0 + 10 * LIFETIME_MAX_S;
+    assert_eq!(ask(&app, &token(&with(ISS, "exp", json!(exp)))).await.ok()["active"], true);
+    let cutoff = app.post_json("/force-logout", &json!({ "iss": ISS, "sub": "bob" })).await.ok();
+    assert!(cutoff["expires_at"].as_i64().unwrap() > exp, "{cutoff}");
 }

@@ -174,3 +174,25 @@ async fn why_a_key_was_revoked_is_in_the_audit() {
     let record = &app.get("/audit").await.ok()["records"][0];
     assert_eq!((&record["what"], &record["reason"]), (&json!("key_revoked"), &json!("seen in a log")), "{record}");
 }
+
+#[tokio::test]
+async fn what_a_key_may_do_and_until_when_is_in_the_audit() {
+    let app = TestApp::with(HttpSettings::default(), &["https://a"]);
+    let bound = json!({
+        "label": "ci", "scopes": ["check", "revoke"], "issuers": ["https://a"], "client_ids": ["shop", "desk"],
+        "expires_at": START.0 + 900,
+    });
+    create(&app, &bound).await;
+    create(&app, &json!({ "label": "all", "scopes": ["check"] })).await;
+    let page = app.get("/audit").await.ok();
+    let [free, bound] = &page["records"].as_array().unwrap()[..] else { panic!("{page}") };
+    assert_eq!(
+        (&bound["reason"], &bound["expires_at"]),
+        (&json!("ci (revoke check)"), &json!(START.0 + 900)),
+        "{bound}"
+    );
+    assert_eq!((&bound["issuers"], &bound["client_ids"]), (&json!(["https://a"]), &json!(["shop", "desk"])));
+    for absent in ["issuers", "client_ids", "expires_at"] {
+        assert_eq!(free.get(absent), None, "{free}");
+    }
+}

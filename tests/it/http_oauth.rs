@@ -233,3 +233,11 @@ async fn a_bound_key_revokes_nothing_of_others() {
     }
     assert_eq!(app.changes().await, 1);
 }
+
+#[tokio::test]
+async fn why_a_token_was_revoked_is_in_the_audit() {
+    let app = app();
+    assert_done(&revoke(&app, &token(&claims("a"))).await, "a");
+    let record = &app.get("/audit").await.ok()["records"][0];
+    assert_eq!((&record["what"], &record["reason"]), (&json!("revoked"), &json!("OAuth token revocation")), "{record}");
+}

@@ -172,9 +172,11 @@ async fn a_certificate_is_a_client_unless_the_request_says_another() {
     };
     let token = token(&claims("a"));
     let (id, _) = parts(&app.key);
-    for more in ["", "&client_id=gateway"] {
+    for more in ["", "&client_id=cert:dns:gateway.internal", "&client_id=cert%3Adns%3Agateway.internal"] {
         assert_done(&ask(Some(caller.clone()), format!("token={token}{more}")).await, more);
     }
+    let other = ask(Some(caller.clone()), format!("token={token}&client_id=gateway")).await;
+    other.oauth(400, "invalid_request");
     let weak = app.key_with(&[Scope::Audit]);
     let with = |id: &str, key: &str| format!("token={token}&client_id={id}&client_secret={key}");
     ask(Some(caller.clone()), with(parts(&weak).0, &weak)).await.oauth(400, "unauthorized_client");

@@ -118,7 +118,8 @@ fn the_same_value_of_another_selector_or_issuer_is_not_hit() {
     store.start().unwrap();
     let [a, b] = ["https://a", "https://b"].map(|name| Issuer::parse(name).unwrap());
     for target in [sub("x"), Target::All] {
-        let request = LogOutRequest { issuer: a.clone(), target, issued_before: None, reason: None };
+        let request =
+            LogOutRequest { issuer: a.clone(), target, issued_before: None, by_issuers_clock: false, reason: None };
         made(store.block_on(store.denylist().log_out(request, Origin::INTERNAL, true)).unwrap());
         let claims = |issuer| TokenClaims { sub: Some(Subject::parse("x").unwrap()), ..TokenClaims::of(issuer) };
         assert!(revoked(&store, &claims(&a)).is_some());

@@ -102,7 +102,13 @@ fn entries_of_another_issuer_are_no_obstacle() {
 fn a_cutoff_is_an_entry_like_any_other() {
     let mut store = store(Naming::default());
     let target = Target::Sub(Subject::parse("s").unwrap());
-    let request = LogOutRequest { issuer: Issuer::parse(A).unwrap(), target, issued_before: None, reason: None };
+    let request = LogOutRequest {
+        issuer: Issuer::parse(A).unwrap(),
+        target,
+        issued_before: None,
+        by_issuers_clock: false,
+        reason: None,
+    };
     let outcome = store.block_on(store.denylist().log_out(request, Origin::INTERNAL, false)).unwrap();
     assert!(matches!(outcome, LogOutOutcome::Stored { .. }));
     assert_refused(&mut store, Naming { sub: "oid".into(), ..Naming::default() }, &["`claims.sub`"]);

@@ -227,13 +227,13 @@ impl Store {
         target: Target<'static>,
         issued_before: Option<NumericDate>,
     ) -> Result<LogOutOutcome, WriteError> {
-        let request = LogOutRequest { issuer: Issuer::NAMELESS, target, issued_before, reason: None };
+        let (issuer, by_issuers_clock, reason) = (Issuer::NAMELESS, false, None);
+        let request = LogOutRequest { issuer, target, issued_before, by_issuers_clock, reason };
         self.runtime.block_on(self.denylist().log_out(request, Origin::INTERNAL, true))
     }
 
     pub fn try_restore(&self, key: Key, seq: Seq) -> Result<RestoreOutcome, WriteError> {
-        let request = RestoreRequest { key, seq, reason: None };
-        self.runtime.block_on(self.denylist().restore(request, Origin::INTERNAL))
+        self.runtime.block_on(self.denylist().restore(RestoreRequest { key, seq, reason: None }, Origin::INTERNAL))
     }
 
     pub fn is_revoked(&self, jti: &str) -> bool {

@@ -22,10 +22,10 @@ pub(in super::super) fn plan(
     lifetime_s: i64,
     limits: &IssuerLimits,
 ) -> Result<(Cutoff<'static>, CutoffSpan), LogOutOutcome> {
-    let LogOutRequest { issuer, target, issued_before, reason } = request;
+    let LogOutRequest { issuer, target, issued_before, by_issuers_clock, reason } = request;
     let issued_before = issued_before.unwrap_or(now.latest);
     let ahead_s = issued_before.since(now.latest);
-    if ahead_s > 0 {
+    if ahead_s > if by_issuers_clock { limits.clock_skew_s } else { 0 } {
         return Err(LogOutOutcome::Refused(Refusal::InFuture { ahead_s, limit: now.latest }));
     }
     let cutoff = Cutoff { issuer, target, issued_before, skew_s: limits.clock_skew_s, reason };

@@ -13,7 +13,7 @@ use super::super::error::ApiError;
 use super::NDJSON;
 use super::record::to_wire;
 use crate::audit::{AuditFilter, AuditPart};
-use crate::denylist::Denylist;
+use crate::denylist::{Denylist, Priority};
 use crate::event::Seq;
 use crate::revocation::Unavailable;
 
@@ -22,14 +22,19 @@ type Part = Result<(Bytes, Option<Seq>), ApiError>;
 
 /// Everything above `after`. The first part is there before the answer begins, so that what is known to be wrong by then is
 /// said by a status; what goes wrong later breaks the body off, which its reader notices.
-pub(super) async fn answer(denylist: Denylist, filter: AuditFilter, after: Seq) -> Result<Response, ApiError> {
-    let (lines, next) = part(denylist.clone(), filter.clone(), after).await?;
-    let export = Export { denylist, filter, lines: Some(lines), next, under_way: None };
+pub(super) async fn answer(
+    denylist: Denylist,
+    priority: Priority,
+    filter: AuditFilter,
+    after: Seq,
+) -> Result<Response, ApiError> {
+    let (lines, next) = part(denylist.clone(), priority, filter.clone(), after).await?;
+    let export = Export { denylist, priority, filter, lines: Some(lines), next, under_way: None };
     Ok(([(CONTENT_TYPE, NDJSON)], Body::new(export)).into_response())
 }
 
-async fn part(denylist: Denylist, filter: AuditFilter, after: Seq) -> Part {
-    let AuditPart { records, next } = denylist.audit_part(filter, after).await?;
+async fn part(denylist: Denylist, priority: Priority, filter: AuditFilter, after: Seq) -> Part {
+    let AuditPart { records, next } = denylist.audit_part(filter, after, priority).await?;
     let mut lines = Vec::new();
     for record in &records {
         serde_json::to_writer(&mut lines, &to_wire(record)?).map_err(|_| Unavailable::Audit)?;
@@ -41,6 +46,7 @@ async fn part(denylist: Denylist, filter: AuditFilter, after: Seq) -> Part {
 /// The body.
 struct Export {
     denylist: Denylist,
+    priority: Priority,
     filter: AuditFilter,
     lines: Option<Bytes>,
     next: Option<Seq>,
@@ -58,7 +64,7 @@ impl hyper::body::Body for Export {
             }
             if self.under_way.is_none() {
                 let Some(after) = self.next.take() else { return Poll::Ready(None) };
-                self.under_way = Some(Box::pin(part(self.denylist.clone(), self.filter.clone(), after)));
+                self.under_way = Some(Box::pin(part(self.denylist.clone(), self.priority, self.filter.clone(), after)));
             }
             if let Some(under_way) = &mut self.under_way {
                 let part = ready!(under_way.as_mut().poll(context));

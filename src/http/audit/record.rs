@@ -2,7 +2,7 @@
 
 use super::super::error::ApiError;
 use crate::audit::Record;
-use crate::event::{Change, Event};
+use crate::event::{ApiKeyRecord, Change, Event};
 use crate::keys::{Scope, Scopes};
 use crate::revocation::{Reason, Target, Unavailable};
 use crate::token::{Issuer, Selector};
@@ -59,12 +59,7 @@ fn with_change(said: AuditRecord, event: &Event<'_>) -> AuditRecord {
         Change::CutoffRestored { issuer, target, reason: why, .. } => {
             AuditRecord { reason: reason(why.as_ref()), ..with_target(said, issuer, target) }
         }
-        Change::KeyCreated(record) => AuditRecord {
-            kind: Some("key".to_owned()),
-            value: Some(record.id.to_string()),
-            reason: Some(format!("{} ({})", record.label, scopes(record.scopes))),
-            ..said
-        },
+        Change::KeyCreated(record) => with_key(said, record),
         Change::KeyRevoked { id, reason: why } => AuditRecord {
             kind: Some("key".to_owned()),
             value: Some(id.to_string()),
@@ -94,6 +89,19 @@ fn with_change(said: AuditRecord, event: &Event<'_>) -> AuditRecord {
             count: Some(*saved),
             ..said
         },
+    }
+}
+
+/// A key: what it is for, what it may do, to what it is bound, and until when.
+fn with_key(said: AuditRecord, key: &ApiKeyRecord<'_>) -> AuditRecord {
+    AuditRecord {
+        kind: Some("key".to_owned()),
+        value: Some(key.id.to_string()),
+        reason: Some(format!("{} ({})", key.label, scopes(key.scopes))),
+        expires_at: key.expires_at.map(|at| at.0),
+        issuers: key.issuers.iter().map(|issuer| issuer.as_str().to_owned()).collect(),
+        client_ids: key.client_ids.iter().map(|client_id| client_id.as_str().to_owned()).collect(),
+        ..said
     }
 }
 

@@ -89,11 +89,14 @@ impl<'a> Asked<'a> {
         Self::complete(http, caller, token, claims.iss.is_some())
     }
 
-    /// The check of a verified token.
+    /// The check of a verified token, whose lifetime is noted.
     ///
     /// # Errors
     /// The bound that it is beyond, or a claim that `check.required` names and the token lacks.
     pub(crate) fn of_token(http: &Http, caller: &Caller, token: &'a VerifiedToken) -> Result<Self, ApiError> {
+        if let Some(lifetime_s) = token.lifetime_s() {
+            http.denylist.note_lifetime(&token.issuer, lifetime_s);
+        }
         let claims = TokenClaims {
             issuer: &token.issuer,
             jti: Some(token.jti.borrowed()),

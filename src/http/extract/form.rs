@@ -2,12 +2,14 @@
 //! is empty counts, and unknown ones are nobody's business.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
 
 use super::super::Http;
 use super::super::error::ApiError;
+use super::super::in_flight::Permit;
 use super::{BODY_BYTES_MAX, Media, percent_decode, whole_within};
 use crate::keys::Caller;
 
@@ -18,10 +20,24 @@ const FORM_BYTES_MAX: usize = 64 << 10;
 /// Most parameters of a form, unknown ones included.
 const PARAMETERS_MAX: usize = 64;
 
-/// The parameters of a form.
-pub(crate) struct Form(Vec<(String, String)>);
+/// The parameters of a form, and its place among the bodies that are held.
+pub(crate) struct Form<'a> {
+    parameters: Parameters,
+    _held: Permit<'a>,
+}
 
-impl Form {
+impl Deref for Form<'_> {
+    type Target = Parameters;
+
+    fn deref(&self) -> &Parameters {
+        &self.parameters
+    }
+}
+
+/// The parameters of a form.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
     /// Reads a whole body. At most [`PARAMETERS_MAX`] comparisons for each parameter.
     ///
     /// # Errors
@@ -59,17 +75,27 @@ impl Form {
     }
 }
 
-/// The form that a request brings.
+/// The form that a request brings. Of a caller who is not known yet it is held among those of strangers.
 ///
 /// # Errors
-/// [`ApiError::MediaType`] for a body of another kind, those of a whole body, and those of [`Form::parse`].
-pub(crate) async fn form(http: &Http, caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Form, ApiError> {
+/// [`ApiError::MediaType`] for a body of another kind, those of a whole body, and those of [`Parameters::parse`].
+pub(crate) async fn form<'a>(
+    http: &'a Http,
+    caller: Option<&Caller>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Form<'a>, ApiError> {
     if Media::of(headers) != Some(Media::Form) {
         return Err(ApiError::MediaType("application/x-www-form-urlencoded"));
     }
     let configured = (BODY_BYTES_MAX, http.settings.body_bytes_max);
     let limit = if configured.1 < FORM_BYTES_MAX { configured } else { ("of forms", FORM_BYTES_MAX) };
-    Form::parse(&whole_within(http, caller, headers, body, limit).await?)
+    let held = match caller {
+        Some(caller) => http.bodies.begin(caller),
+        None => http.bodies_of_strangers.begin_whole(),
+    };
+    let (body, held) = whole_within(held, headers, body, limit).await?.into_parts();
+    Ok(Form { parameters: Parameters::parse(&body)?, _held: held })
 }
 
 /// What stands encoded in a form: `+` is a space there, and all else as in a URI.
@@ -86,23 +112,23 @@ mod tests {
 
     #[test]
     fn values_are_decoded_and_empty_ones_are_not_there() {
-        let form = Form::parse("a=b+c%2B%26&x%5Fy=%E2%98%82&empty=&none&=v&&e=1=2".as_bytes()).unwrap();
+        let form = Parameters::parse("a=b+c%2B%26&x%5Fy=%E2%98%82&empty=&none&=v&&e=1=2".as_bytes()).unwrap();
         for (name, value) in
             [("a", Some("b c+&")), ("x_y", Some("☂")), ("empty", None), ("none", None), ("e", Some("1=2"))]
         {
             assert_eq!(form.get(name), value, "{name}");
         }
-        assert!(form.required("empty").is_err() && Form::parse(b"").unwrap().get("a").is_none());
+        assert!(form.required("empty").is_err() && Parameters::parse(b"").unwrap().get("a").is_none());
     }
 
     #[test]
     fn twice_is_refused_whatever_the_name_is_and_however_it_is_written() {
         for wrong in ["a=1&a=1", "a=1&%61=2", "a=&a=1", "a&a", "a=%", "a=%zz", "a=%ff", "%ff=a"] {
-            assert!(matches!(Form::parse(wrong.as_bytes()), Err(ApiError::Malformed(_))), "{wrong}");
+            assert!(matches!(Parameters::parse(wrong.as_bytes()), Err(ApiError::Malformed(_))), "{wrong}");
         }
-        assert!(Form::parse(b"a=\xff").is_err());
+        assert!(Parameters::parse(b"a=\xff").is_err());
         let many = |count: usize| (0..count).map(|n| format!("p{n}=")).collect::<Vec<_>>().join("&");
-        assert!(Form::parse(many(PARAMETERS_MAX).as_bytes()).is_ok());
-        assert!(Form::parse(many(PARAMETERS_MAX + 1).as_bytes()).is_err());
+        assert!(Parameters::parse(many(PARAMETERS_MAX).as_bytes()).is_ok());
+        assert!(Parameters::parse(many(PARAMETERS_MAX + 1).as_bytes()).is_err());
     }
 }

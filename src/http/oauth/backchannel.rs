@@ -57,7 +57,7 @@ pub(crate) async fn log_out(
     body: Body,
 ) -> Result<StatusCode, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
-    let form = form(&http, &http.anonymous, &headers, body).await?;
+    let form = form(&http, None, &headers, body).await?;
     // Fetching keys makes it large.
     let judged = Box::pin(http.verifier.verify_logout(form.required("logout_token")?)).await;
     let token = match judged {
@@ -75,10 +75,11 @@ pub(crate) async fn log_out(
 /// Counts a token that proves nothing.
 fn turned_away(http: &Http, peer: &Peer, trace: &Trace, fault: &str) -> ApiError {
     http.metrics.auth_failures.logout_token.increment(1);
-    http.denylist.note_stranger(trace.from());
+    // Who is told this is noted as everywhere.
     if let Err(too_many) = http.paces.stranger(peer, &http.metrics) {
         return too_many;
     }
+    http.denylist.note_stranger(trace.from());
     tracing::warn!(fault, request_id = trace.id(), "a logout token was refused");
     ApiError::malformed_field("logout_token", format!("`logout_token` is refused: {fault}"))
 }
@@ -98,7 +99,7 @@ fn issued_before(http: &Http, token: &LogoutToken<'_>) -> Result<NumericDate, St
     if token.exp.is_some_and(|exp| exp.plus(limits.leeway_s) < now.earliest) {
         return Err("it has expired".to_owned());
     }
-    Ok(token.iat.min(now.latest))
+    Ok(token.iat)
 }
 
 /// Who is logged out. A session's tokens without `sid` are not reached by it, so where the issuer's section says so, the
@@ -121,6 +122,7 @@ async fn cut_off(
         issuer: token.issuer.clone(),
         target,
         issued_before: Some(issued_before),
+        by_issuers_clock: true,
         reason: Some(Reason::parse(REASON)?),
     };
     let origin = Origin {

@@ -38,13 +38,13 @@ enum Credentials<'a> {
 }
 
 /// A client that may use the route, and what it asks.
-pub(super) struct Admitted {
+pub(super) struct Admitted<'a> {
     pub(super) caller: Caller,
-    pub(super) form: Form,
+    pub(super) form: Form<'a>,
     route: &'static Route,
 }
 
-impl Admitted {
+impl Admitted<'_> {
     /// An answer, or an error, for this client; notes for the access log whose it is.
     pub(super) fn answered(&self, answer: Result<Response, ApiError>) -> Response {
         let mut response = answer.into_response();
@@ -59,7 +59,11 @@ impl Admitted {
 /// # Errors
 /// [`ApiError::Unauthenticated`], [`ApiError::Expired`], [`ApiError::Forbidden`], [`ApiError::TooMany`];
 /// [`ApiError::Malformed`] for two ways at once; and those of a form.
-pub(super) async fn admit(http: &Http, route: &'static Route, request: Request) -> Result<Admitted, ApiError> {
+pub(super) async fn admit<'a>(
+    http: &'a Http,
+    route: &'static Route,
+    request: Request,
+) -> Result<Admitted<'a>, ApiError> {
     let (parts, body) = request.into_parts();
     // The door has put it there.
     let entrance = Entrance { http, route, peer: parts.extensions.get().unwrap_or(&Peer::Unix) };
@@ -70,17 +74,10 @@ pub(super) async fn admit(http: &Http, route: &'static Route, request: Request) 
         None if Media::of(&parts.headers) != Some(Media::Form) => Some(entrance.by_certificate()?),
         None => None,
     };
-    let reader = early.as_ref().unwrap_or(&http.anonymous);
-    let form = form(http, reader, &parts.headers, body).await;
+    let form = form(http, early.as_ref(), &parts.headers, body).await;
     let form = form.map_err(|error| if early.is_none() { entrance.stranger(error) } else { error })?;
     let caller = match (early, form.get("client_id"), form.get("client_secret")) {
         (Some(_), _, Some(_)) => return Err(ApiError::malformed(TWO_WAYS)),
-        (Some(caller), Some(id), None) if *caller.id != *id => {
-            return Err(ApiError::malformed_field(
-                "client_id",
-                "`client_id` names another client than the one that asks",
-            ));
-        }
         (Some(caller), _, None) => caller,
         (None, Some(id), Some(secret)) => {
             entrance.let_in(&Credentials::Client { id: id.into(), secret: secret.into() })?
@@ -89,6 +86,11 @@ pub(super) async fn admit(http: &Http, route: &'static Route, request: Request) 
         // A client without a secret may be anybody, unless its certificate says who it is.
         (None, _, None) => entrance.by_certificate()?,
     };
+    // Of a certificate too (RFC 8705 section 2).
+    if form.get("client_id").is_some_and(|id| *id != *caller.id) {
+        let another = "`client_id` names another client than the one that asks";
+        return Err(ApiError::malformed_field("client_id", another));
+    }
     Query::parse(parts.uri.query(), &[], &[])?;
     Ok(Admitted { caller, form, route })
 }

@@ -43,7 +43,7 @@ pub(crate) async fn introspect(
     }
 }
 
-async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<IntrospectAnswer, ApiError> {
+async fn answer(http: &Http, client: &Admitted<'_>, trace: &Trace) -> Result<IntrospectAnswer, ApiError> {
     // Fetching keys makes it large.
     let judged = match Box::pin(http.verifier.verify(client.form.required("token")?)).await {
         Ok(token) if is_in_force(http, &token) => {

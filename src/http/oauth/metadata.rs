@@ -9,7 +9,7 @@ use axum::http::Uri;
 use super::super::error::ApiError;
 use super::super::extract::Query;
 use super::super::{Http, global_revocation};
-use super::{INTROSPECT, REVOKE};
+use super::{INTROSPECT, METADATA, REVOKE};
 use crate::wire::{OAuthMetadata, Problem};
 
 /// Where the OAuth endpoints are (RFC 8414).
@@ -25,6 +25,33 @@ use crate::wire::{OAuthMetadata, Problem};
 )]
 pub(crate) async fn metadata(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<OAuthMetadata>, ApiError> {
     Query::parse(uri.query(), &[], &[])?;
+    said(&http)
+}
+
+/// Where the OAuth endpoints are, of a server behind a path.
+///
+/// Where `server.public_url` has a path, clients look for its metadata here (RFC 8414 section 3.1): `https://host/path` has it at
+/// `https://host/.well-known/oauth-authorization-server/path`.
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server/{path}", tag = "probes", security(),
+    params(("path" = String, Path, description = "The path of `server.public_url`")),
+    responses(
+        (status = 200, description = "What this server does for OAuth clients", body = OAuthMetadata),
+        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`server.public_url` has not this path", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn metadata_of_path(State(http): State<Arc<Http>>, uri: Uri) -> Result<Json<OAuthMetadata>, ApiError> {
+    Query::parse(uri.query(), &[], &[])?;
+    let asked = uri.path().strip_prefix(METADATA).unwrap_or_default();
+    let rest = http.settings.public_url.split_once("://").map_or("", |(_, rest)| rest);
+    if rest.find('/').is_none_or(|at| rest[at..] != *asked) {
+        return Err(ApiError::NotFound("`server.public_url` has not this path"));
+    }
+    said(&http)
+}
+
+fn said(http: &Http) -> Result<Json<OAuthMetadata>, ApiError> {
     let issuer = &http.settings.public_url;
     if issuer.is_empty() {
         return Err(ApiError::NotFound("there is no metadata: `server.public_url` is not set"));

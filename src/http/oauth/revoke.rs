@@ -13,8 +13,12 @@ use super::super::trace::Trace;
 use super::super::{Http, Route, bound};
 use super::client::{Admitted, admit};
 use super::{FormRefusals, Refusals};
+use crate::revocation::Reason;
 use crate::verifier::VerifyError;
 use crate::wire::TokenForm;
+
+/// What is kept as the reason: the request has no place for one.
+const REASON: &str = "OAuth token revocation";
 
 /// Revoke a token, as OAuth clients do (RFC 7009).
 ///
@@ -40,7 +44,7 @@ pub(crate) async fn revoke(
     }
 }
 
-async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<Response, ApiError> {
+async fn answer(http: &Http, client: &Admitted<'_>, trace: &Trace) -> Result<Response, ApiError> {
     let done = StatusCode::OK.into_response();
     // Fetching keys makes it large.
     let token = match Box::pin(http.verifier.verify_to_revoke(client.form.required("token")?)).await {
@@ -48,6 +52,6 @@ async fn answer(http: &Http, client: &Admitted, trace: &Trace) -> Result<Respons
         judged => judged?,
     };
     bound::proven(http, &client.caller, &token.issuer, token.client_id.as_ref())?;
-    let one = by_token(http, token, None)?;
+    let one = by_token(http, token, Some(Reason::parse(REASON)?))?;
     By::new(&client.caller, trace).revoke_one(http, one).await.map(|_| done)
 }

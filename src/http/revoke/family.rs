@@ -26,6 +26,7 @@ impl ToRevoke {
             issuer: self.request.revocation.issuer.clone(),
             target: Target::Family(family.clone()),
             issued_before: None,
+            by_issuers_clock: false,
             reason: self.request.revocation.reason.clone(),
         }
     }

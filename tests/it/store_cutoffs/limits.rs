@@ -16,7 +16,13 @@ fn cutoffs_have_a_limit_of_their_own_and_a_tenth_of_it_is_for_admins() {
     let mut store = Store::with(settings);
     let ask = |store: &Store, n: usize, admin| {
         let target = Target::Sub(Subject::parse(format!("s{n}")).unwrap());
-        let request = LogOutRequest { issuer: Issuer::NAMELESS, target, issued_before: None, reason: None };
+        let request = LogOutRequest {
+            issuer: Issuer::NAMELESS,
+            target,
+            issued_before: None,
+            by_issuers_clock: false,
+            reason: None,
+        };
         store.block_on(store.denylist().log_out(request, Origin::INTERNAL, admin)).unwrap()
     };
     for n in 0..18 {
@@ -46,7 +52,13 @@ fn a_flood_of_revocations_leaves_room_for_cutoffs() {
     assert!(matches!(store.revoke("u", START.plus(HOUR)), Outcome::Refused(Refusal::Full { .. })));
     for n in 0..10 {
         let target = Target::Sub(Subject::parse(format!("s{n}")).unwrap());
-        let request = LogOutRequest { issuer: Issuer::NAMELESS, target, issued_before: None, reason: None };
+        let request = LogOutRequest {
+            issuer: Issuer::NAMELESS,
+            target,
+            issued_before: None,
+            by_issuers_clock: false,
+            reason: None,
+        };
         made(store.block_on(store.denylist().log_out(request, Origin::INTERNAL, false)).unwrap());
     }
 }
